@@ -1,0 +1,84 @@
+/* bench_backend: owns a device's memory, its order of work and its clock.
+ *
+ * `cpu` is compiled in; `cuda` is a plug-in (libbench_cuda.so) that exports one symbol,
+ * bench_backend_plugin, and is opened if it is there. All functions are required. A failed call
+ * returns a code and fills the error; the context stays usable unless the code is
+ * BENCH_ERR_DEVICE, after which the process should be replaced. */
+#ifndef BENCH_BACKEND_H
+#define BENCH_BACKEND_H
+
+#include "bench/kernel.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define BENCH_BACKEND_ABI 1u
+
+typedef struct bench_context bench_context; /* opaque, one per open device */
+
+typedef struct bench_backend {
+  uint32_t abi;     /* BENCH_BACKEND_ABI */
+  const char *name; /* "cpu", "cuda" */
+  const bench_kernel_entry *kernels;
+  size_t kernel_count;
+
+  /* How many devices answer. 0 with a filled error (the reason) if none does. */
+  int (*device_count)(bench_error *why_none);
+  /* Opens device `index`. `threads` is a wish for the cpu backend, 0: one per core. */
+  bench_code (*open)(int index, int threads, bench_context **out, bench_error *error);
+  void (*close)(bench_context *context);
+  const bench_device *(*device)(const bench_context *context); /* valid until close */
+
+  /* Memory, 64-byte aligned or better, contents undefined. free(NULL) does nothing. */
+  bench_code (*alloc)(bench_context *context, size_t bytes, void **out, bench_error *error);
+  void (*free)(bench_context *context, void *memory);
+  /* Synchronous copies between host memory and the backend's. */
+  bench_code (*upload)(bench_context *context, void *to, const void *from, size_t bytes,
+                       bench_error *error);
+  bench_code (*download)(bench_context *context, void *to, const void *from, size_t bytes,
+                         bench_error *error);
+  bench_code (*fill)(bench_context *context, void *to, int byte, size_t bytes, bench_error *error);
+  /* Bytes that can still be allocated, as the driver or the kernel says now. */
+  bench_code (*memory_free)(bench_context *context, int64_t *bytes, bench_error *error);
+
+  /* What goes into bench_launch.stream. */
+  void *(*stream)(bench_context *context);
+  /* Waits until all enqueued work is done; the place where an asynchronous fault shows. */
+  bench_code (*sync)(bench_context *context, bench_error *error);
+  /* Empties the last-level cache: writes, then reads, another buffer of twice its size. */
+  bench_code (*flush_cache)(bench_context *context, bench_error *error);
+
+  /* The clock of one timed region: device events on cuda, the monotonic clock on cpu. `stop`
+   * waits for the enqueued work and gives the nanoseconds between the two. Only kernel launches
+   * stand between start and stop. */
+  bench_code (*timer_start)(bench_context *context, bench_error *error);
+  bench_code (*timer_stop)(bench_context *context, double *time_ns, bench_error *error);
+} bench_backend;
+
+/* The one symbol of a plug-in. */
+typedef const bench_backend *bench_backend_plugin_fn(void);
+#define BENCH_BACKEND_PLUGIN_SYMBOL "bench_backend_plugin"
+
+/* The backends of this process in a fixed order (cpu first). A plug-in that is absent, has another
+ * ABI or lacks a function is left out. */
+size_t bench_backend_count(void);
+const bench_backend *bench_backend_at(size_t index);
+
+/* NULL if there is none of that name; then `why_not` (if not NULL) says why in one sentence. */
+const bench_backend *bench_backend_find(const char *name, bench_error *why_not);
+
+/* The last entry of `family` in table order that can run the problem. If none can, returns NULL
+ * and *why_not is the reason given by the last one of the family, or that there is none. */
+const bench_kernel_entry *bench_backend_kernel(const bench_backend *backend, const char *family,
+                                               const bench_attn *attn, const bench_device *device,
+                                               const char **why_not);
+
+/* Family names, compiled into every build whether or not a kernel of theirs is there. */
+extern const char *const bench_families[];
+extern const size_t bench_family_count;
+
+#ifdef __cplusplus
+}
+#endif
+#endif
