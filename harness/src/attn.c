@@ -39,6 +39,14 @@ BENCH_NAMED_ENUM(bench_scope, bench_scope, BENCH_SCOPE_COUNT)
 BENCH_NAMED_ENUM(bench_direction, bench_direction, BENCH_DIRECTION_COUNT)
 BENCH_NAMED_ENUM(bench_input, bench_input, BENCH_INPUT_COUNT)
 
+void bench_attn_input_text(const bench_attn *attn, char *text, size_t capacity) {
+  if (attn->input == BENCH_INPUT_MODEL) {
+    snprintf(text, capacity, "model:%s", attn->model);
+  } else {
+    snprintf(text, capacity, "%s", bench_input_name(attn->input));
+  }
+}
+
 size_t bench_dtype_bytes(bench_dtype dtype) {
   return dtype == BENCH_FP32 ? 4 : 2;
 }

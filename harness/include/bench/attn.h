@@ -98,6 +98,9 @@ bool bench_direction_parse(const char *text, bench_direction *out);
 const char *bench_input_name(bench_input input); /* "model" for BENCH_INPUT_MODEL */
 bool bench_input_parse(const char *text, bench_input *out);
 
+/* The column `input`: the name, or "model:NAME". */
+void bench_attn_input_text(const bench_attn *attn, char *text, size_t capacity);
+
 /* Every size is positive, heads_q is a multiple of heads_kv, and no tensor's byte count overflows
  * int64. The message names the field. */
 bench_code bench_attn_check(const bench_attn *attn, bench_error *error);

@@ -22,6 +22,7 @@ typedef struct bench_backend {
   const char *name; /* "cpu", "cuda" */
   const bench_kernel_entry *kernels;
   size_t kernel_count;
+  bool host_memory; /* alloc() gives memory that the host reads and writes directly */
 
   /* How many devices answer. 0 with a filled error (the reason) if none does. */
   int (*device_count)(bench_error *why_none);

@@ -32,6 +32,9 @@ typedef struct bench_model_shape {
   int64_t heads;
   int64_t kv_heads;
   int64_t head_dim;
+  int64_t ffn; /* width of the feed-forward layer; presets only, like the next two */
+  int64_t vocab;
+  const char *source; /* where a preset's numbers come from; lives as long as the presets */
 } bench_model_shape;
 
 /* Where input comes from; `path` (absolute or relative to the current directory, already resolved

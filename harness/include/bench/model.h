@@ -54,6 +54,9 @@ bench_code bench_tokens_load(const char *path, bool wide, int64_t vocab, bench_t
                              bench_error *error);
 void bench_tokens_free(bench_tokens *tokens);
 
+/* The text a checkpoint reads: `text` if given, else the folder's heldout.txt. */
+void bench_model_text_path(const char *folder, const char *text, char path[4096]);
+
 /* One layer's Q, K, V of one sequence as float, shapes [heads][seq][head_dim]. The memory belongs
  * to the caller of the callback and is valid only during the call. Return a code other than
  * BENCH_OK to stop the forward pass with that code. */

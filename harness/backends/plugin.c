@@ -1,0 +1,138 @@
+/* Loads the CUDA plug-in. The program itself links nothing of CUDA, so one and the same `bench`
+ * starts on a machine with or without a driver, and what is missing becomes a sentence. */
+#include "backends/plugin.h"
+
+#include <dlfcn.h>
+#include <libgen.h>
+#include <limits.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define CUDA_PLUGIN "libbench_cuda.so"
+
+static bench_code check_kernel(const bench_backend *backend, size_t index, bench_error *error) {
+  const bench_kernel *kernel = backend->kernels[index].kernel;
+  if (kernel == NULL || kernel->abi != BENCH_KERNEL_ABI) {
+    return bench_fail(error, BENCH_ERR_UNSUPPORTED,
+                      "kernel %zu of the %s backend has kernel ABI %u, this program has %u", index,
+                      backend->name, kernel == NULL ? 0 : kernel->abi, BENCH_KERNEL_ABI);
+  }
+  if (kernel->family == NULL || kernel->variant == NULL || kernel->summary == NULL ||
+      kernel->why_not == NULL || kernel->launch == NULL ||
+      backend->kernels[index].source_hash == NULL) {
+    return bench_fail(error, BENCH_ERR_UNSUPPORTED,
+                      "kernel %zu of the %s backend lacks a name, why_not, launch or source hash",
+                      index, backend->name);
+  }
+  return BENCH_OK;
+}
+
+bench_code bench_backend_check(const bench_backend *backend, bench_error *error) {
+  /* First, and alone: nothing behind it can be read in a struct of another layout. */
+  if (backend->abi != BENCH_BACKEND_ABI) {
+    return bench_fail(error, BENCH_ERR_UNSUPPORTED, "it has backend ABI %u, this program has %u",
+                      backend->abi, BENCH_BACKEND_ABI);
+  }
+  const struct {
+    const char *name;
+    bool present;
+  } required[] = {
+      {"a name", backend->name != NULL},
+      {"a kernel table", backend->kernels != NULL},
+      {"device_count", backend->device_count != NULL},
+      {"open", backend->open != NULL},
+      {"close", backend->close != NULL},
+      {"device", backend->device != NULL},
+      {"alloc", backend->alloc != NULL},
+      {"free", backend->free != NULL},
+      {"upload", backend->upload != NULL},
+      {"download", backend->download != NULL},
+      {"fill", backend->fill != NULL},
+      {"memory_free", backend->memory_free != NULL},
+      {"stream", backend->stream != NULL},
+      {"sync", backend->sync != NULL},
+      {"flush_cache", backend->flush_cache != NULL},
+      {"timer_start", backend->timer_start != NULL},
+      {"timer_stop", backend->timer_stop != NULL},
+  };
+  for (size_t i = 0; i < sizeof required / sizeof required[0]; i++) {
+    if (!required[i].present) {
+      return bench_fail(error, BENCH_ERR_UNSUPPORTED, "its backend lacks %s", required[i].name);
+    }
+  }
+  for (size_t i = 0; i < backend->kernel_count; i++) {
+    bench_code code = check_kernel(backend, i, error);
+    if (code != BENCH_OK) {
+      return code;
+    }
+  }
+  return BENCH_OK;
+}
+
+const bench_backend *bench_plugin_load(const char *path, bench_error *why_not) {
+  if (access(path, F_OK) != 0) {
+    bench_fail(why_not, BENCH_ERR_UNSUPPORTED, "%s: not there", path);
+    return NULL;
+  }
+  void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+  if (library == NULL) {
+    bench_fail(why_not, BENCH_ERR_UNSUPPORTED, "%s", dlerror());
+    return NULL;
+  }
+  bench_backend_plugin_fn *entry;
+  *(void **)&entry = dlsym(library, BENCH_BACKEND_PLUGIN_SYMBOL);
+  const bench_backend *backend = entry == NULL ? NULL : entry();
+  if (backend == NULL) {
+    bench_fail(why_not, BENCH_ERR_UNSUPPORTED, "%s: it does not give a backend through %s", path,
+               BENCH_BACKEND_PLUGIN_SYMBOL);
+    dlclose(library);
+    return NULL;
+  }
+  bench_error fault;
+  if (bench_backend_check(backend, &fault) != BENCH_OK) {
+    bench_fail(why_not, BENCH_ERR_UNSUPPORTED, "%s: %.1000s", path, fault.message);
+    dlclose(library);
+    return NULL;
+  }
+  return backend;
+}
+
+/* The answer of the one search. */
+static const bench_backend *cuda_backend;
+static bench_error cuda_why_not;
+
+static void find_cuda(void) {
+  char program[PATH_MAX];
+  const ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
+  if (length < 0) {
+    bench_fail(&cuda_why_not, BENCH_ERR_UNSUPPORTED,
+               "/proc/self/exe cannot be read, so %s beside the program cannot be found",
+               CUDA_PLUGIN);
+    return;
+  }
+  program[length] = '\0';
+  const char *folder = dirname(program);
+  static const char *const places[] = {"", "lib/"};
+  for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+    char path[PATH_MAX + sizeof "/lib/" CUDA_PLUGIN];
+    snprintf(path, sizeof path, "%s/%s%s", folder, places[i], CUDA_PLUGIN);
+    if (access(path, F_OK) == 0) {
+      cuda_backend = bench_plugin_load(path, &cuda_why_not);
+      return;
+    }
+  }
+  bench_fail(&cuda_why_not, BENCH_ERR_UNSUPPORTED,
+             "the CUDA plug-in %s is not beside the program (%s): built without CUDA?", CUDA_PLUGIN,
+             folder);
+}
+
+const bench_backend *bench_plugin_cuda(bench_error *why_not) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once(&once, find_cuda);
+  if (cuda_backend == NULL && why_not != NULL) {
+    *why_not = cuda_why_not;
+  }
+  return cuda_backend;
+}

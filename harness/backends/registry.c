@@ -1,0 +1,91 @@
+/* The backends and the kernel families of this process: explicit tables, for a constructor in a
+ * static library vanishes without a word. */
+#include <pthread.h>
+#include <string.h>
+
+#include "backends/cpu.h"
+#include "backends/plugin.h"
+#include "bench/backend.h"
+
+const char *const bench_families[] = {"reference", "naive",  "blas",   "flash",
+                                      "sparse",    "decode", "vendor", "null"};
+const size_t bench_family_count = sizeof bench_families / sizeof bench_families[0];
+
+/* The order of bench_backend_at(). `backend` is NULL where `why_not` says why. */
+typedef struct slot {
+  const char *name;
+  const bench_backend *backend;
+  bench_error why_not;
+} slot;
+
+static slot slots[] = {{.name = "cpu"}, {.name = "cuda"}};
+#define SLOT_COUNT (sizeof slots / sizeof slots[0])
+
+static void fill_slots(void) {
+  if (bench_backend_check(bench_backend_cpu(), &slots[0].why_not) == BENCH_OK) {
+    slots[0].backend = bench_backend_cpu();
+  }
+  slots[1].backend = bench_plugin_cuda(&slots[1].why_not);
+}
+
+static const slot *filled_slots(void) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once(&once, fill_slots);
+  return slots;
+}
+
+size_t bench_backend_count(void) {
+  size_t count = 0;
+  for (size_t i = 0; i < SLOT_COUNT; i++) {
+    count += filled_slots()[i].backend != NULL;
+  }
+  return count;
+}
+
+const bench_backend *bench_backend_at(size_t index) {
+  for (size_t i = 0; i < SLOT_COUNT; i++) {
+    const bench_backend *backend = filled_slots()[i].backend;
+    if (backend != NULL && index-- == 0) {
+      return backend;
+    }
+  }
+  return NULL;
+}
+
+const bench_backend *bench_backend_find(const char *name, bench_error *why_not) {
+  for (size_t i = 0; i < SLOT_COUNT; i++) {
+    const slot *candidate = &filled_slots()[i];
+    if (strcmp(candidate->name, name) == 0) {
+      if (candidate->backend == NULL && why_not != NULL) {
+        *why_not = candidate->why_not;
+      }
+      return candidate->backend;
+    }
+  }
+  bench_fail(why_not, BENCH_ERR_USAGE, "backend \"%.100s\" is unknown: there are cpu and cuda",
+             name);
+  return NULL;
+}
+
+const bench_kernel_entry *bench_backend_kernel(const bench_backend *backend, const char *family,
+                                               const bench_attn *attn, const bench_device *device,
+                                               const char **why_not) {
+  const char *reason = "this backend has no kernel of the family in this build";
+  bool is_last = true;
+  for (size_t i = backend->kernel_count; i-- > 0;) {
+    const bench_kernel *kernel = backend->kernels[i].kernel;
+    if (strcmp(kernel->family, family) != 0) {
+      continue;
+    }
+    const char *refusal = kernel->why_not(attn, device);
+    if (refusal == NULL) {
+      return &backend->kernels[i];
+    }
+    if (is_last) {
+      reason = refusal;
+      is_last = false;
+    }
+  }
+  *why_not = reason;
+  return NULL;
+}

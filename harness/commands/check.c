@@ -1,0 +1,165 @@
+/* bench check: every kernel against the fp64 reference on shapes that break kernels. Runs through
+ * the same worker and the same verification as a sweep, whole outputs compared, nothing timed. */
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "commands/commands.h"
+#include "src/check_cases.h"
+#include "src/sweep.h"
+
+static const char help[] =
+    "usage: bench check [--backend cpu|cuda|auto] [--device N] [--kernel FAMILY]\n\n"
+    "Compares every kernel with attention in double precision: lengths of 1, primes, less than a\n"
+    "tile, cross attention, rows that see nothing, every head dim, mask, dtype and head group,\n"
+    "normal, outlier and huge inputs. Exit status 1 if one is wrong.\n\n"
+    "example: bench check --backend cpu --kernel flash\n";
+
+#define CHECK_TIMEOUT_S 60.0
+
+typedef struct check {
+  bench_supervisor *supervisor;
+  bench_target target;
+  int64_t ok;
+  int64_t skipped;
+  int64_t failed;
+} check;
+
+static void describe(const bench_problem *problem, const char *family, const char *status,
+                     const char *reason) {
+  const bench_attn *attn = &problem->attn;
+  char mask[BENCH_MASK_TEXT_MAX];
+  bench_mask_format(&attn->mask, mask);
+  printf("%s: %s batch=%" PRId64 " heads=%" PRId64 "/%" PRId64 " head_dim=%" PRId64 " seq=%" PRId64
+         "/%" PRId64 " %s %s input=%s seed=%" PRIu64 ": %s\n",
+         status, family, attn->batch, attn->heads_q, attn->heads_kv, attn->head_dim, attn->seq_q,
+         attn->seq_kv, bench_dtype_name(attn->dtype), mask, bench_input_name(attn->input),
+         attn->seed, reason);
+}
+
+static void check_one(check *c, const bench_problem *problem, const char *family) {
+  const bench_case planned = {.family = family};
+  json_t *request = bench_case_request(problem, &planned, "check", 0, true, false);
+  json_t *result = NULL;
+  char reason[512] = "";
+  const char *status = "crashed";
+  switch (bench_supervisor_request(c->supervisor, request, CHECK_TIMEOUT_S, NULL, NULL, &result,
+                                   reason)) {
+    case BENCH_ANSWERED:
+      status = json_string_value(json_object_get(result, "status"));
+      status = status == NULL ? "failed" : status;
+      break;
+    case BENCH_TIMED_OUT:
+      status = "timeout";
+      break;
+    case BENCH_OOM_KILLED:
+      status = "oom";
+      break;
+    case BENCH_CRASHED:
+    case BENCH_STOPPED:
+      break;
+  }
+  const char *told = json_string_value(json_object_get(result, "reason"));
+  if (strcmp(status, "ok") == 0) {
+    c->ok++;
+  } else if (strcmp(status, "skipped") == 0) {
+    c->skipped++;
+  } else if (!bench_stop) {
+    c->failed++;
+    describe(problem, family, status, told != NULL ? told : reason);
+  }
+  json_decref(request);
+  json_decref(result);
+}
+
+/* `null` computes nothing, and a family without a kernel here has nothing to check. */
+static bool has_kernel(const bench_backend *backend, const char *family) {
+  for (size_t i = 0; i < backend->kernel_count; i++) {
+    if (strcmp(backend->kernels[i].kernel->family, family) == 0) {
+      return strcmp(family, "null") != 0;
+    }
+  }
+  return false;
+}
+
+static int run_checks(check *c, const char *wanted) {
+  int64_t total_ok = 0;
+  int64_t total_failed = 0;
+  int families = 0;
+  for (size_t f = 0; f < bench_family_count && !bench_stop; f++) {
+    const char *family = bench_families[f];
+    if ((wanted != NULL && strcmp(wanted, family) != 0) || !has_kernel(c->target.backend, family)) {
+      continue;
+    }
+    c->ok = c->skipped = c->failed = 0;
+    for (size_t i = 0; i < bench_check_count() && !bench_stop; i++) {
+      bench_problem problem;
+      bench_check_problem(i, &problem);
+      check_one(c, &problem, family);
+    }
+    printf("%-10s %" PRId64 " ok, %" PRId64 " failed, %" PRId64 " skipped\n", family, c->ok,
+           c->failed, c->skipped);
+    fflush(stdout);
+    families++;
+    total_ok += c->ok;
+    total_failed += c->failed;
+  }
+  if (families == 0) {
+    return bench_usage_error("check", "backend %s has no kernel \"%s\" to check",
+                             c->target.backend->name, wanted == NULL ? "" : wanted);
+  }
+  printf("%" PRId64 " combinations on %s: %" PRId64 " ok, %" PRId64 " failed\n",
+         total_ok + total_failed, c->target.backend->name, total_ok, total_failed);
+  if (bench_stop) {
+    return 130;
+  }
+  return total_failed > 0 || total_ok == 0 ? 1 : 0;
+}
+
+int bench_command_check(int argc, char **argv) {
+  static const struct option options[] = {{"backend", required_argument, NULL, 'b'},
+                                          {"device", required_argument, NULL, 'd'},
+                                          {"kernel", required_argument, NULL, 'k'},
+                                          {"help", no_argument, NULL, 'h'},
+                                          {0}};
+  const char *backend = "auto";
+  const char *kernel = NULL;
+  int device = 0;
+  int letter;
+  optind = 0;
+  while ((letter = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
+    switch (letter) {
+      case 'b':
+        backend = optarg;
+        break;
+      case 'd':
+        if (sscanf(optarg, "%d", &device) != 1) {
+          return bench_usage_error("check", "--device %s: expected a whole number", optarg);
+        }
+        break;
+      case 'k':
+        kernel = optarg;
+        break;
+      case 'h':
+        fputs(help, stdout);
+        return 0;
+      default:
+        return bench_bad_option("check", letter, argv);
+    }
+  }
+  if (optind != argc) {
+    return bench_usage_error("check", "unexpected argument %s", argv[optind]);
+  }
+  check c = {0};
+  bench_error error;
+  bench_catch_signals();
+  bench_code code = bench_target_open(backend, device, &c.supervisor, &c.target, &error);
+  if (code != BENCH_OK) {
+    fprintf(stderr, "bench check: %s\n", error.message);
+    return bench_exit_status(code);
+  }
+  int status = run_checks(&c, kernel);
+  bench_supervisor_close(c.supervisor);
+  return status;
+}

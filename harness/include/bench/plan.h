@@ -1,0 +1,96 @@
+/* bench_plan: what a sweep will do, in order, before it does any of it.
+ *
+ * problem > case > mode: a problem is the work (attn.h), a case is a problem with a kernel family,
+ * a mode is a way of timing it. Cases of one problem stand together, so that its inputs, reference
+ * rows, block lists and statistics are made once. Rows of sweep.csv = cases x modes. */
+#ifndef BENCH_PLAN_H
+#define BENCH_PLAN_H
+
+#include "bench/backend.h"
+#include "bench/config.h"
+#include "bench/row.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct bench_problem {
+  bench_attn attn;
+  uint64_t id;             /* bench_attn_id */
+  int64_t pairs;           /* visible pairs of one (batch entry, head) */
+  double density;          /* pairs / (seq_q * seq_kv) */
+  int64_t layers_distinct; /* layers with Q, K, V of their own */
+  int64_t flops;           /* of the whole timed region */
+  int64_t bytes_min;       /* likewise */
+  const char *model_path;  /* BENCH_INPUT_MODEL: the folder; owned by the config */
+  const char *text_path;   /* BENCH_INPUT_MODEL: NULL for the folder's own text; config's */
+  const char *why_not;     /* NULL, or why no kernel can run it; owned by the plan */
+} bench_problem;
+
+typedef struct bench_case {
+  size_t problem;
+  const char *family;
+  uint64_t id;                      /* problem id and family */
+  uint32_t modes;                   /* bit m: plan->modes[m] is wanted */
+  const bench_kernel_entry *kernel; /* NULL: skipped */
+  const char *why_not;              /* reason of the skip; owned by the plan or static */
+  int64_t workspace_bytes;
+  int64_t mem_predicted_bytes;
+  double time_predicted_s; /* one execution of the timed region, by the rate table */
+} bench_case;
+
+/* What the plan needs to know of the machine it will run on. */
+typedef struct bench_target {
+  const bench_backend *backend; /* its kernel table; no function that opens the device is called */
+  bench_device device;
+} bench_target;
+
+typedef struct bench_plan {
+  bench_problem *problems;
+  size_t problem_count;
+  bench_case *cases;
+  size_t case_count;
+  const bench_mode *modes; /* of the config */
+  size_t mode_count;
+  char **texts; /* reasons made up while planning */
+  size_t text_count;
+} bench_plan;
+
+/* The ordered plan of a config on a target. Pure but for model inputs, whose checkpoint headers
+ * are read. The caller frees; the config must outlive the plan. */
+bench_code bench_plan_build(const bench_config *config, const bench_target *target, bench_plan *out,
+                            bench_error *error);
+void bench_plan_free(bench_plan *plan);
+
+/* Why this mode cannot be timed for this case, or NULL. Covers the case's own reason too. */
+const char *bench_plan_why_not(const bench_case *planned, bench_mode mode,
+                               const bench_target *target);
+
+/* Fills the columns that are known before anything ran; the others are missing. */
+void bench_plan_row(const bench_plan *plan, const bench_case *planned, bench_mode mode,
+                    const bench_target *target, bench_row *row);
+
+/* Rows of sweep.csv: the wanted modes of all cases. */
+int64_t bench_plan_rows(const bench_plan *plan);
+
+/* Keeps only the modes, and of those the cases, of which `keep` says so. */
+typedef bool bench_plan_keep_fn(void *context, const bench_row *row);
+void bench_plan_filter(bench_plan *plan, const bench_target *target, bench_plan_keep_fn *keep,
+                       void *context);
+
+/* Exact counts. FLOP of the forward pass: layers * batch * heads_q * 2 (d + d) * pairs
+ * (convention "pairs_exact"); the backward pass 2.5 times that. */
+int64_t bench_flops(const bench_attn *attn, int64_t pairs);
+/* Q and O, and the K and V that some row sees, once per layer, in bytes. */
+int64_t bench_bytes_min(const bench_attn *attn);
+/* Q, K, V, O and LSE of `layers_distinct` layers. */
+int64_t bench_tensor_bytes(const bench_attn *attn, int64_t layers_distinct);
+/* As many layers as fill five times the last-level cache, at most layers. */
+int64_t bench_layers_distinct(const bench_attn *attn, int64_t llc_bytes);
+
+#define BENCH_FLOPS_CONVENTION "pairs_exact"
+
+#ifdef __cplusplus
+}
+#endif
+#endif

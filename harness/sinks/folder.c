@@ -1,0 +1,206 @@
+/* The output folder of one sweep. */
+#include "sinks/folder.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "platform/proc.h"
+#include "sinks/csv.h"
+
+struct bench_folder {
+  char path[4096];
+  bench_csv *sweep;
+  bench_csv *heads;
+  bench_csv *samples;
+  bench_idset rows;     /* hash of case and mode */
+  bench_idset problems; /* problems whose heads are in heads.csv */
+};
+
+static uint64_t text_hash(uint64_t hash, const char *text) {
+  for (const char *c = text; *c != '\0'; c++) {
+    hash = (hash ^ (unsigned char)*c) * UINT64_C(0x100000001b3);
+  }
+  return hash;
+}
+
+static uint64_t row_hash(const char *case_id, const char *mode) {
+  return text_hash(text_hash(UINT64_C(0xcbf29ce484222325), case_id), mode);
+}
+
+static uint64_t problem_hash(const char *problem_id) {
+  return text_hash(UINT64_C(0xcbf29ce484222325), problem_id);
+}
+
+static bool is_empty(const char *path) {
+  DIR *folder = opendir(path);
+  if (folder == NULL) {
+    return true; /* what is wrong with it shows when a file is made in it */
+  }
+  bool empty = true;
+  for (struct dirent *entry; empty && (entry = readdir(folder)) != NULL;) {
+    empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
+  }
+  closedir(folder);
+  return empty;
+}
+
+static size_t column_index(const bench_table *table, const char *name) {
+  return (size_t)(bench_table_find(table, name) - table->columns);
+}
+
+static void remember_row(void *context, char *const *fields) {
+  bench_folder *folder = context;
+  const bench_table *table = &bench_sweep_table;
+  bool is_new;
+  bench_idset_add(
+      &folder->rows,
+      row_hash(fields[column_index(table, "case_id")], fields[column_index(table, "mode")]),
+      &is_new);
+  if (fields[column_index(table, "entropy_nats")][0] != '\0') {
+    bench_idset_add(&folder->problems, problem_hash(fields[column_index(table, "problem_id")]),
+                    &is_new);
+  }
+}
+
+static bool keep_head(void *context, char *const *fields) {
+  const bench_folder *folder = context;
+  return bench_folder_has_heads(folder, fields[column_index(&bench_head_table, "problem_id")]);
+}
+
+static bool keep_sample(void *context, char *const *fields) {
+  const bench_folder *folder = context;
+  return bench_folder_has_row(folder, fields[column_index(&bench_sample_table, "case_id")],
+                              fields[column_index(&bench_sample_table, "mode")]);
+}
+
+/* What an interrupted run left: committed rows stay, the rest goes. */
+static bench_code read_back(bench_folder *folder, bench_error *error) {
+  bench_code code =
+      bench_csv_read(folder->path, "sweep.csv", &bench_sweep_table, remember_row, folder, error);
+  if (code == BENCH_OK) {
+    code = bench_csv_filter(folder->path, "heads.csv", &bench_head_table, keep_head, folder, error);
+  }
+  if (code == BENCH_OK) {
+    code = bench_csv_filter(folder->path, "samples.csv", &bench_sample_table, keep_sample, folder,
+                            error);
+  }
+  return code;
+}
+
+static bench_code write_file(const char *folder, const char *name, const char *text, size_t bytes,
+                             bench_error *error) {
+  char temporary[4200];
+  char path[4200];
+  snprintf(temporary, sizeof temporary, "%s/.%s.new", folder, name);
+  snprintf(path, sizeof path, "%s/%s", folder, name);
+  FILE *file = fopen(temporary, "w");
+  bool failed = file == NULL;
+  if (!failed) {
+    failed = fwrite(text, 1, bytes, file) != bytes;
+    failed = fclose(file) != 0 || failed;
+  }
+  if (failed || rename(temporary, path) != 0) {
+    bench_fail(error, BENCH_ERR_ENV, "%s: cannot write: %s", path, strerror(errno));
+    unlink(temporary);
+    return BENCH_ERR_ENV;
+  }
+  return BENCH_OK;
+}
+
+bench_code bench_folder_open(const char *path, const bench_config *config, bool resume,
+                             bench_folder **out, bench_error *error) {
+  if (!resume && !is_empty(path)) {
+    return bench_fail(error, BENCH_ERR_USAGE,
+                      "%s: the folder is not empty; give --resume to go on with it", path);
+  }
+  bench_folder *folder = calloc(1, sizeof *folder);
+  if (folder == NULL) {
+    return bench_fail(error, BENCH_ERR_NOMEM, "no memory for the output folder");
+  }
+  snprintf(folder->path, sizeof folder->path, "%s", path);
+  bench_code code = bench_proc_mkdirs(path, error);
+  if (code == BENCH_OK && resume) {
+    code = read_back(folder, error);
+  }
+  if (code == BENCH_OK) {
+    code = write_file(path, "config.toml", config->text, config->text_bytes, error);
+  }
+  if (code == BENCH_OK) {
+    code = bench_csv_open(path, "heads.csv", &bench_head_table, resume, &folder->heads, error);
+  }
+  if (code == BENCH_OK) {
+    code =
+        bench_csv_open(path, "samples.csv", &bench_sample_table, resume, &folder->samples, error);
+  }
+  if (code == BENCH_OK) {
+    code = bench_csv_open(path, "sweep.csv", &bench_sweep_table, resume, &folder->sweep, error);
+  }
+  if (code != BENCH_OK) {
+    bench_folder_close(folder, NULL);
+    return code;
+  }
+  *out = folder;
+  return BENCH_OK;
+}
+
+bench_code bench_folder_close(bench_folder *folder, bench_error *error) {
+  if (folder == NULL) {
+    return BENCH_OK;
+  }
+  bench_code heads = bench_csv_close(folder->heads, error);
+  bench_code samples = bench_csv_close(folder->samples, error);
+  bench_code sweep = bench_csv_close(folder->sweep, error);
+  bench_idset_free(&folder->rows);
+  bench_idset_free(&folder->problems);
+  free(folder);
+  return heads != BENCH_OK ? heads : samples != BENCH_OK ? samples : sweep;
+}
+
+const char *bench_folder_path(const bench_folder *folder) {
+  return folder->path;
+}
+
+bool bench_folder_has_row(const bench_folder *folder, const char *case_id, const char *mode) {
+  return bench_idset_has(&folder->rows, row_hash(case_id, mode));
+}
+
+bool bench_folder_has_heads(const bench_folder *folder, const char *problem_id) {
+  return bench_idset_has(&folder->problems, problem_hash(problem_id));
+}
+
+bench_code bench_folder_write(bench_folder *folder, const bench_row *row,
+                              const bench_head_row *heads, size_t head_count, const double *samples,
+                              size_t sample_count, bench_error *error) {
+  bench_code code = BENCH_OK;
+  bool is_new = false;
+  if (head_count > 0) {
+    bench_idset_add(&folder->problems, problem_hash(row->problem_id), &is_new);
+  }
+  for (size_t i = 0; is_new && code == BENCH_OK && i < head_count; i++) {
+    code = bench_csv_append(folder->heads, &heads[i], error);
+  }
+  for (size_t i = 0; code == BENCH_OK && i < sample_count; i++) {
+    bench_sample_row sample;
+    bench_table_clear(&bench_sample_table, &sample);
+    bench_text_copy(sample.case_id, sizeof sample.case_id, row->case_id);
+    bench_text_copy(sample.mode, sizeof sample.mode, row->mode);
+    sample.index = (int64_t)i;
+    sample.time_ns = samples[i];
+    code = bench_csv_append(folder->samples, &sample, error);
+  }
+  return code == BENCH_OK ? bench_csv_append(folder->sweep, row, error) : code;
+}
+
+bench_code bench_folder_manifest(bench_folder *folder, json_t *manifest, bench_error *error) {
+  char *text = json_dumps(manifest, JSON_INDENT(2));
+  if (text == NULL) {
+    return bench_fail(error, BENCH_ERR_NOMEM, "no memory for manifest.json");
+  }
+  bench_code code = write_file(folder->path, "manifest.json", text, strlen(text), error);
+  free(text);
+  return code;
+}

@@ -1,0 +1,99 @@
+// The extern "C" side of gbench.h. Exceptions end here.
+#include <benchmark/benchmark.h>
+
+#include <fstream>
+#include <iostream>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "src/gbench.h"
+
+namespace {
+
+// Hands every report to several reporters, so that console and JSON come out of one run. (The
+// library's own file reporter insists on a command line flag.)
+class Tee : public benchmark::BenchmarkReporter {
+ public:
+  void Add(benchmark::BenchmarkReporter *reporter) {
+    reporters_.push_back(reporter);
+  }
+
+  bool ReportContext(const Context &context) override {
+    bool go_on = true;
+    for (auto *reporter : reporters_) {
+      go_on = reporter->ReportContext(context) && go_on;
+    }
+    return go_on;
+  }
+
+  void ReportRuns(const std::vector<Run> &runs) override {
+    for (auto *reporter : reporters_) {
+      reporter->ReportRuns(runs);
+    }
+  }
+
+  void Finalize() override {
+    for (auto *reporter : reporters_) {
+      reporter->Finalize();
+    }
+  }
+
+ private:
+  std::vector<benchmark::BenchmarkReporter *> reporters_;
+};
+
+void Report(benchmark::State &state, const bench_gbench_result &result) {
+  if (result.skipped[0] != '\0') {
+    state.SkipWithError(result.skipped);
+    return;
+  }
+  state.SetIterationTime(result.time_s);
+  using benchmark::Counter;
+  state.counters["FLOP/s"] = Counter(result.flops, Counter::kIsIterationInvariantRate);
+  state.counters["B/s"] = Counter(result.bytes, Counter::kIsIterationInvariantRate);
+}
+
+}  // namespace
+
+extern "C" void bench_gbench_register(const char *name, bench_gbench_run_fn *run, void *context,
+                                      size_t index) {
+  benchmark::RegisterBenchmark(name,
+                               [run, context, index](benchmark::State &state) {
+                                 for (auto _ : state) {
+                                   bench_gbench_result result = {};
+                                   run(context, index, &result);
+                                   Report(state, result);
+                                 }
+                               })
+      ->Iterations(1)
+      ->UseManualTime()
+      ->Unit(benchmark::kMillisecond);
+}
+
+extern "C" size_t bench_gbench_run_all(const char *name_regex, bool console, bool color,
+                                       const char *json_path) {
+  using benchmark::ConsoleReporter;
+  ConsoleReporter console_reporter(color ? ConsoleReporter::OO_ColorTabular
+                                         : ConsoleReporter::OO_Tabular);
+  benchmark::JSONReporter json_reporter;
+  std::ofstream json;
+  Tee tee;
+  if (console) {
+    console_reporter.SetOutputStream(&std::cout);
+    console_reporter.SetErrorStream(&std::cerr);
+    tee.Add(&console_reporter);
+  }
+  if (json_path != nullptr) {
+    json.open(json_path);
+    json_reporter.SetOutputStream(&json);
+    json_reporter.SetErrorStream(&std::cerr);
+    tee.Add(&json_reporter);
+  }
+  std::string spec = name_regex[0] == '\0' ? "." : name_regex;
+  return benchmark::RunSpecifiedBenchmarks(&tee, spec);
+}
+
+extern "C" void bench_gbench_clear(void) {
+  benchmark::ClearRegisteredBenchmarks();
+}

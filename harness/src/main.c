@@ -1,0 +1,56 @@
+/* bench: the command line. One table of subcommands; everything else is theirs. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "commands/commands.h"
+#include "src/worker.h"
+#include "version.h"
+
+static const struct {
+  const char *name;
+  int (*run)(int argc, char **argv);
+  const char *help;
+} commands[] = {
+    {"sweep", bench_command_sweep, "run a config: every case verified, timed, one CSV"},
+    {"list", bench_command_list, "kernels, models, masks, stats, devices, columns"},
+    {"info", bench_command_info, "machine, devices and build"},
+    {"check", bench_command_check, "every kernel against the reference on adversarial shapes"},
+    {"profile", bench_command_profile, "attention statistics and loss of a real model"},
+};
+
+static void print_help(FILE *to) {
+  fprintf(to,
+          "bench: attention kernels measured, verified and described\n\n"
+          "usage: bench COMMAND [OPTION...]     bench --version     bench COMMAND --help\n\n");
+  for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+    fprintf(to, "  %-8s %s\n", commands[i].name, commands[i].help);
+  }
+  fprintf(to, "\nexample: bench sweep configs/scale.toml\n");
+}
+
+int main(int argc, char **argv) {
+  if (argc < 2) {
+    print_help(stderr);
+    return 2;
+  }
+  if (strcmp(argv[1], "--version") == 0) {
+    printf("bench %s (%s)\n", BENCH_VERSION, BENCH_GIT_COMMIT);
+    return 0;
+  }
+  if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+    print_help(stdout);
+    return 0;
+  }
+  if (strcmp(argv[1], "--worker") == 0) {
+    return bench_worker_main();
+  }
+  for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+    if (strcmp(argv[1], commands[i].name) == 0) {
+      return commands[i].run(argc - 1, argv + 1);
+    }
+  }
+  fprintf(stderr, "bench: no command \"%s\"; see bench --help\n", argv[1]);
+  return 2;
+}

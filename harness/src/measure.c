@@ -1,0 +1,110 @@
+/* Samples of one timed region: taken until the answer is good enough or the budget is spent.
+ *
+ * The stop rule is about the goal, not about noise: the 95 % confidence interval of the median,
+ * looked at only when the number of samples has grown by half, so that looking does not bias it.
+ * Every sample is kept. Only kernel launches stand between the two ends of the clock. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "bench/samples.h"
+#include "platform/proc.h"
+#include "src/work.h"
+
+#define MIN_SAMPLES 6 /* fewer have no 95 % confidence interval of the median */
+#define MAX_SAMPLES 4096
+#define CI_GOAL 0.005 /* half-width of the interval over the median */
+#define SUSTAINED_MIN_S 3.0
+
+static bench_code take_sample(const bench_work *work, const bench_kernel *kernel,
+                              const bench_blocklist *list, void *workspace, bool cold,
+                              double *time_ns, bench_error *error) {
+  const bench_backend *backend = work->backend;
+  bench_code code = cold ? backend->flush_cache(work->context, error) : BENCH_OK;
+  if (code == BENCH_OK) {
+    code = backend->sync(work->context, error);
+  }
+  if (code == BENCH_OK) {
+    code = backend->timer_start(work->context, error);
+  }
+  if (code != BENCH_OK) {
+    return code;
+  }
+  code = bench_work_launch(work, kernel, list, workspace);
+  if (code != BENCH_OK) {
+    return bench_fail(error, code, "the kernel refused to launch");
+  }
+  return backend->timer_stop(work->context, time_ns, error);
+}
+
+static bool precise_enough(const bench_measurement *taken, double *sorted) {
+  bench_summary summary;
+  bench_summarize(taken->time_ns, taken->count, sorted, &summary);
+  return summary.ci_hi - summary.ci_lo <= 2 * CI_GOAL * summary.median;
+}
+
+/* Sustained: only what was measured after half of the time counts, when clocks have settled. */
+static void keep_last_half(bench_measurement *taken) {
+  double total = 0;
+  for (int64_t i = 0; i < taken->count; i++) {
+    total += taken->time_ns[i];
+  }
+  double passed = 0;
+  int64_t first = 0;
+  while (first < taken->count - 1 && passed + taken->time_ns[first] <= total / 2) {
+    passed += taken->time_ns[first++];
+  }
+  for (int64_t i = first; i < taken->count; i++) {
+    taken->time_ns[i - first] = taken->time_ns[i];
+  }
+  taken->count -= first;
+}
+
+bench_code bench_measure(const bench_work *work, const bench_kernel *kernel,
+                         const bench_blocklist *list, void *workspace, bench_mode mode,
+                         double budget_s, bench_measurement *out, bench_error *error) {
+  bool sustained = mode == BENCH_MODE_SUSTAINED;
+  int64_t limit = sustained ? 1 << 20 : MAX_SAMPLES;
+  *out = (bench_measurement){.stop_reason = "budget"};
+  out->time_ns = malloc((size_t)limit * sizeof(double));
+  double *sorted = malloc((size_t)limit * sizeof(double));
+  bench_code code = BENCH_OK;
+  if (out->time_ns == NULL || sorted == NULL) {
+    code = bench_fail(error, BENCH_ERR_NOMEM, "no memory for samples");
+  }
+  double unused;
+  if (code == BENCH_OK) { /* one untimed run: code and workspace are touched */
+    code = take_sample(work, kernel, list, workspace, false, &unused, error);
+  }
+  double start_s = bench_proc_monotonic_s();
+  double end_s = start_s + (sustained ? fmax(budget_s, SUSTAINED_MIN_S) : budget_s);
+  int64_t next_look = MIN_SAMPLES;
+  while (code == BENCH_OK) {
+    code = take_sample(work, kernel, list, workspace, mode == BENCH_MODE_COLD,
+                       &out->time_ns[out->count], error);
+    out->count += code == BENCH_OK;
+    if (!sustained && out->count == next_look) {
+      if (precise_enough(out, sorted)) {
+        out->stop_reason = "ci";
+        break;
+      }
+      next_look += (next_look + 1) / 2;
+    }
+    if (out->count == limit) {
+      out->stop_reason = "max_samples";
+      break;
+    }
+    if (bench_proc_monotonic_s() >= end_s) {
+      break;
+    }
+  }
+  free(sorted);
+  if (code != BENCH_OK) {
+    free(out->time_ns);
+    out->time_ns = NULL;
+    return code;
+  }
+  if (sustained) {
+    keep_last_half(out);
+  }
+  return BENCH_OK;
+}

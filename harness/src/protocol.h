@@ -1,0 +1,46 @@
+/* The worker protocol: one JSON object per line, both ways, on the worker's stdin and stdout.
+ * A worker is any program that speaks it: `bench --worker`, another build of bench, or a script.
+ *
+ * Requests (parent to worker)
+ *   {"op":"hello","protocol":1,"backend":"cpu","device":0,"threads":0}
+ *   {"op":"case", "problem_id":"..", "kernel":"flash", "mode":"cold", "case_s":0.5,
+ *    "verify":"auto"|"whole", "stats":true, "layers_distinct":2, "attn":{...},
+ *    "model_path":"..", "text_path":".."}            the last two only with a model input
+ *   {"op":"quit"}
+ *
+ * Events (worker to parent). Any number of progress events, then exactly one that ends the request
+ * (`hello`, `result` or `error`).
+ *   {"ev":"hello","protocol":1,"device":{..}}
+ *   {"ev":"phase","name":"prepare"|"statistics"|"verify"|"measure"}
+ *   {"ev":"head","values":{layer, head, rows, ...}}   once per problem, where stats were asked for
+ *   {"ev":"result","status":"ok","reason":"","columns":{..},"samples":[ns, ..]}
+ *   {"ev":"error","reason":".."}                      the request itself could not be served
+ * `columns` holds columns of sweep.csv by name; `values` columns of heads.csv.
+ * The keys of "attn" are the fields of bench_attn, enums and the mask as their text; input_hash
+ * is 16 hex digits. */
+#ifndef BENCH_PROTOCOL_H
+#define BENCH_PROTOCOL_H
+
+#include <jansson.h>
+
+#include "bench/attn.h"
+#include "bench/config.h"
+#include "bench/kernel.h"
+#include "bench/row.h"
+
+#define BENCH_PROTOCOL 1
+
+/* New references; NULL when memory is out. */
+json_t *bench_attn_to_json(const bench_attn *attn);
+json_t *bench_device_to_json(const bench_device *device);
+
+/* Errors name the field. A missing field is an error, an unknown one is not. */
+bench_code bench_attn_from_json(const json_t *json, bench_attn *out, bench_error *error);
+bench_code bench_device_from_json(const json_t *json, bench_device *out, bench_error *error);
+
+/* Fields that are present in a row, as an object; and an object's members that are columns of the
+ * table with the right type, into a row. */
+json_t *bench_fields_to_json(const bench_table *table, const void *row);
+void bench_fields_from_json(const bench_table *table, const json_t *json, void *row);
+
+#endif

@@ -1,0 +1,106 @@
+/* The column tables, and fields as text. */
+#include "bench/row.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define COLUMN_TEXT(row, name, bytes, help) \
+  {#name, BENCH_TEXT, offsetof(row, name), bytes, "", help},
+#define COLUMN_NUMBER(row, type, name, unit, help) \
+  {#name, type, offsetof(row, name), 0, unit, help},
+
+#define SWEEP_TEXT(name, bytes, help) COLUMN_TEXT(bench_row, name, bytes, help)
+#define SWEEP_INT(name, unit, help) COLUMN_NUMBER(bench_row, BENCH_INT, name, unit, help)
+#define SWEEP_REAL(name, unit, help) COLUMN_NUMBER(bench_row, BENCH_REAL, name, unit, help)
+static const bench_column sweep_columns[] = {
+    BENCH_SWEEP_COLUMNS(SWEEP_TEXT, SWEEP_INT, SWEEP_REAL)};
+
+#define HEAD_TEXT(name, bytes, help) COLUMN_TEXT(bench_head_row, name, bytes, help)
+#define HEAD_INT(name, unit, help) COLUMN_NUMBER(bench_head_row, BENCH_INT, name, unit, help)
+#define HEAD_REAL(name, unit, help) COLUMN_NUMBER(bench_head_row, BENCH_REAL, name, unit, help)
+static const bench_column head_columns[] = {BENCH_HEAD_COLUMNS(HEAD_TEXT, HEAD_INT, HEAD_REAL)};
+
+#define SAMPLE_TEXT(name, bytes, help) COLUMN_TEXT(bench_sample_row, name, bytes, help)
+#define SAMPLE_INT(name, unit, help) COLUMN_NUMBER(bench_sample_row, BENCH_INT, name, unit, help)
+#define SAMPLE_REAL(name, unit, help) COLUMN_NUMBER(bench_sample_row, BENCH_REAL, name, unit, help)
+static const bench_column sample_columns[] = {
+    BENCH_SAMPLE_COLUMNS(SAMPLE_TEXT, SAMPLE_INT, SAMPLE_REAL)};
+
+const bench_table bench_sweep_table = {
+    sweep_columns, sizeof sweep_columns / sizeof sweep_columns[0], sizeof(bench_row)};
+const bench_table bench_head_table = {head_columns, sizeof head_columns / sizeof head_columns[0],
+                                      sizeof(bench_head_row)};
+const bench_table bench_sample_table = {
+    sample_columns, sizeof sample_columns / sizeof sample_columns[0], sizeof(bench_sample_row)};
+
+const bench_column *bench_table_find(const bench_table *table, const char *name) {
+  for (size_t i = 0; i < table->count; i++) {
+    if (strcmp(table->columns[i].name, name) == 0) {
+      return &table->columns[i];
+    }
+  }
+  return NULL;
+}
+
+void bench_table_clear(const bench_table *table, void *row) {
+  memset(row, 0, table->row_bytes);
+  for (size_t i = 0; i < table->count; i++) {
+    const bench_column *column = &table->columns[i];
+    void *field = (char *)row + column->offset;
+    if (column->type == BENCH_INT) {
+      *(int64_t *)field = BENCH_MISSING_INT;
+    } else if (column->type == BENCH_REAL) {
+      *(double *)field = NAN;
+    }
+  }
+}
+
+static void format_real(double value, char *text) {
+  for (int digits = 15; digits <= 17; digits++) {
+    snprintf(text, BENCH_FIELD_TEXT_MAX, "%.*g", digits, value);
+    if (strtod(text, NULL) == value) {
+      return;
+    }
+  }
+}
+
+const char *bench_field_format(const bench_column *column, const void *row,
+                               char text[BENCH_FIELD_TEXT_MAX]) {
+  const void *field = (const char *)row + column->offset;
+  text[0] = '\0';
+  if (column->type == BENCH_TEXT) {
+    bench_text_copy(text, BENCH_FIELD_TEXT_MAX, field);
+    for (char *c = text; *c != '\0'; c++) {
+      if (*c == '\n' || *c == '\r') {
+        *c = ' ';
+      }
+    }
+  } else if (column->type == BENCH_INT) {
+    int64_t value = *(const int64_t *)field;
+    if (value != BENCH_MISSING_INT) {
+      snprintf(text, BENCH_FIELD_TEXT_MAX, "%" PRId64, value);
+    }
+  } else if (isfinite(*(const double *)field)) {
+    format_real(*(const double *)field, text);
+  }
+  return text;
+}
+
+void bench_field_set_text(const bench_column *column, void *row, const char *value) {
+  bench_text_copy((char *)row + column->offset, column->capacity, value);
+}
+
+void bench_text_copy(char *to, size_t capacity, const char *from) {
+  size_t length = strlen(from);
+  if (length >= capacity) {
+    length = capacity - 1;
+    while (length > 0 && ((unsigned char)from[length] & 0xc0u) == 0x80u) {
+      length--; /* not in the middle of a UTF-8 character */
+    }
+  }
+  memmove(to, from, length);
+  to[length] = '\0';
+}

@@ -1,0 +1,393 @@
+/* The run of a plan: Google Benchmark drives, the worker measures, each answer becomes a row.
+ *
+ * Whatever happens to a case, it leaves exactly one row per mode. Only the user's stop and a fault
+ * of the output folder end a run early. */
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bench/samples.h"
+#include "platform/proc.h"
+#include "src/gbench.h"
+#include "src/progress.h"
+#include "src/protocol.h"
+#include "src/sweep.h"
+
+const char *const bench_status_names[8] = {"ok",      "skipped", "wrong",  "oom",
+                                           "timeout", "crashed", "failed", "invalid"};
+
+/* A median measured in this run, for fraction_of_ideal of the sparse cases that follow. */
+typedef struct dense_time {
+  uint64_t key;
+  double time_ns;
+} dense_time;
+
+typedef struct run_state {
+  const bench_config *config;
+  const bench_plan *plan;
+  const bench_target *target;
+  bench_supervisor *supervisor;
+  bench_folder *folder;
+  const bench_sweep_options *options;
+  const char *run_id;
+  bench_tally *tally;
+  bench_error *error;
+  bench_code code; /* the first fault of the folder; ends the run */
+  bench_progress_line progress;
+
+  /* Statistics of the current problem. */
+  size_t problem;       /* index; SIZE_MAX: none */
+  bench_row statistics; /* means over layers and heads, in the columns of sweep.csv */
+  bool has_statistics;
+
+  /* Heads of the request in hand. */
+  bench_head_row *heads;
+  size_t head_count;
+  size_t head_capacity;
+
+  dense_time *dense;
+  size_t dense_count;
+  size_t dense_capacity;
+} run_state;
+
+json_t *bench_case_request(const bench_problem *problem, const bench_case *planned,
+                           const char *mode, double case_s, bool whole, bool statistics) {
+  char id[20];
+  snprintf(id, sizeof id, "%016" PRIx64, problem->id);
+  json_t *request =
+      json_pack("{s:s s:s s:s s:s s:f s:s s:b s:I s:o}", "op", "case", "problem_id", id, "kernel",
+                planned->family, "mode", mode, "case_s", case_s, "verify", whole ? "whole" : "auto",
+                "stats", (int)statistics, "layers_distinct", (json_int_t)problem->layers_distinct,
+                "attn", bench_attn_to_json(&problem->attn));
+  if (problem->model_path != NULL) {
+    json_object_set_new(request, "model_path", json_string(problem->model_path));
+    if (problem->text_path != NULL) {
+      json_object_set_new(request, "text_path", json_string(problem->text_path));
+    }
+  }
+  return request;
+}
+
+static void take_event(void *context, const json_t *event) {
+  run_state *run = context;
+  const json_t *values = json_object_get(event, "values");
+  if (values == NULL) {
+    return;
+  }
+  if (run->head_count == run->head_capacity) {
+    size_t capacity = run->head_capacity == 0 ? 64 : run->head_capacity * 2;
+    bench_head_row *heads = realloc(run->heads, capacity * sizeof *heads);
+    if (heads == NULL) {
+      return; /* the statistics of a head are lost, the case is not */
+    }
+    run->heads = heads;
+    run->head_capacity = capacity;
+  }
+  bench_head_row *row = &run->heads[run->head_count++];
+  bench_table_clear(&bench_head_table, row);
+  bench_fields_from_json(&bench_head_table, values, row);
+}
+
+/* Means over heads and layers of every real column that both tables have. */
+static void average_heads(run_state *run) {
+  bench_table_clear(&bench_sweep_table, &run->statistics);
+  for (size_t c = 0; c < bench_head_table.count; c++) {
+    const bench_column *from = &bench_head_table.columns[c];
+    const bench_column *to = bench_table_find(&bench_sweep_table, from->name);
+    if (to == NULL || from->type != BENCH_REAL) {
+      continue;
+    }
+    double sum = 0;
+    int64_t count = 0;
+    for (size_t h = 0; h < run->head_count; h++) {
+      double value = *(const double *)((const char *)&run->heads[h] + from->offset);
+      if (isfinite(value)) {
+        sum += value;
+        count++;
+      }
+    }
+    if (count > 0) {
+      *(double *)((char *)&run->statistics + to->offset) = sum / (double)count;
+    }
+  }
+  run->has_statistics = run->head_count > 0;
+}
+
+static void copy_statistics(const run_state *run, bench_row *row) {
+  if (!run->has_statistics) {
+    return;
+  }
+  for (size_t c = 0; c < bench_head_table.count; c++) {
+    const bench_column *column =
+        bench_table_find(&bench_sweep_table, bench_head_table.columns[c].name);
+    if (column != NULL && column->type == BENCH_REAL) {
+      memcpy((char *)row + column->offset, (const char *)&run->statistics + column->offset,
+             sizeof(double));
+    }
+  }
+}
+
+static uint64_t dense_key(const bench_problem *problem, const char *family, const char *mode) {
+  bench_attn dense = problem->attn;
+  memset(&dense.mask, 0, sizeof dense.mask); /* mask full */
+  uint64_t key = bench_attn_id(&dense);
+  for (const char *c = family; *c != '\0'; c++) {
+    key = (key ^ (unsigned char)*c) * UINT64_C(0x100000001b3);
+  }
+  return key ^ (unsigned char)mode[0];
+}
+
+/* t_dense(same family, mask full) * density / t; known where the full mask came before. */
+static double fraction_of_ideal(const run_state *run, uint64_t key, const bench_row *row) {
+  for (size_t i = run->dense_count; i > 0; i--) {
+    if (run->dense[i - 1].key == key) {
+      return run->dense[i - 1].time_ns * row->density / row->time_ns_median;
+    }
+  }
+  return NAN;
+}
+
+static void remember_dense(run_state *run, uint64_t key, double time_ns) {
+  if (run->dense_count == run->dense_capacity) {
+    size_t capacity = run->dense_capacity == 0 ? 64 : run->dense_capacity * 2;
+    dense_time *dense = realloc(run->dense, capacity * sizeof *dense);
+    if (dense == NULL) {
+      return; /* a ratio stays empty */
+    }
+    run->dense = dense;
+    run->dense_capacity = capacity;
+  }
+  run->dense[run->dense_count++] = (dense_time){key, time_ns};
+}
+
+/* Samples and all that follows from them. */
+static bool fill_times(run_state *run, const bench_problem *problem, const double *samples,
+                       size_t count, bench_row *row) {
+  double *sorted = malloc(count * sizeof *sorted);
+  if (sorted == NULL) {
+    return false;
+  }
+  bench_summary summary;
+  bench_summarize(samples, (int64_t)count, sorted, &summary);
+  free(sorted);
+  row->samples = summary.count;
+  row->time_ns_median = summary.median;
+  row->time_ns_min = summary.min;
+  row->time_ns_p10 = summary.p10;
+  row->time_ns_p90 = summary.p90;
+  row->time_ns_mean = summary.mean;
+  row->time_ns_sd = summary.sd;
+  row->time_ns_ci_lo = summary.ci_lo;
+  row->time_ns_ci_hi = summary.ci_hi;
+  if (strcmp(row->kernel, "null") != 0 && summary.median > 0) { /* null does no work to rate */
+    const bench_attn *attn = &problem->attn;
+    row->tflops = (double)row->flops / summary.median / 1e3;
+    row->gb_per_s = (double)row->bytes_min / summary.median;
+    row->tokens_per_s = (double)(attn->batch * attn->seq_q) / summary.median * 1e9;
+    uint64_t key = dense_key(problem, row->kernel, row->mode);
+    if (attn->mask.kind == BENCH_MASK_FULL) {
+      remember_dense(run, key, summary.median);
+    } else {
+      row->fraction_of_ideal = fraction_of_ideal(run, key, row);
+    }
+  }
+  return true;
+}
+
+static void set_status(bench_row *row, const char *status, const char *reason) {
+  bench_text_copy(row->status, sizeof row->status, status);
+  bench_text_copy(row->reason, sizeof row->reason, reason);
+}
+
+static double *samples_of(const json_t *result, size_t *count) {
+  const json_t *list = json_object_get(result, "samples");
+  *count = json_array_size(list);
+  double *samples = *count > 0 ? malloc(*count * sizeof *samples) : NULL;
+  for (size_t i = 0; samples != NULL && i < *count; i++) {
+    samples[i] = json_number_value(json_array_get(list, i));
+  }
+  return samples;
+}
+
+/* A worker's result into the row. Returns the samples (may be NULL); the caller frees. */
+static double *take_result(run_state *run, const bench_problem *problem, const json_t *result,
+                           bench_row *row, size_t *sample_count) {
+  const char *status = json_string_value(json_object_get(result, "status"));
+  const char *reason = json_string_value(json_object_get(result, "reason"));
+  *sample_count = 0;
+  if (status == NULL) {
+    set_status(row, "failed", reason == NULL ? "the worker's answer has no status" : reason);
+    return NULL;
+  }
+  bench_fields_from_json(&bench_sweep_table, json_object_get(result, "columns"), row);
+  set_status(row, status, reason == NULL ? "" : reason);
+  if (strcmp(status, "ok") != 0 && strcmp(status, "invalid") != 0) {
+    return NULL;
+  }
+  double *samples = samples_of(result, sample_count);
+  if (samples == NULL || !fill_times(run, problem, samples, *sample_count, row)) {
+    set_status(row, "failed", "the worker sent no samples");
+    *sample_count = 0;
+  }
+  return samples;
+}
+
+/* Asks the worker for one mode of one case. */
+static double *ask(run_state *run, const bench_case *planned, bench_mode mode, bench_row *row,
+                   size_t *sample_count) {
+  const bench_config *config = run->config;
+  const bench_problem *problem = &run->plan->problems[planned->problem];
+  bool statistics = config->stats != BENCH_STATS_NONE && !run->has_statistics;
+  json_t *request = bench_case_request(problem, planned, bench_mode_name(mode),
+                                       config->budget_case_s, false, statistics);
+  json_t *result = NULL;
+  char reason[512];
+  double *samples = NULL;
+  *sample_count = 0;
+  switch (bench_supervisor_request(run->supervisor, request, config->budget_timeout_s, take_event,
+                                   run, &result, reason)) {
+    case BENCH_ANSWERED:
+      if (run->head_count > 0) {
+        average_heads(run);
+      }
+      samples = take_result(run, problem, result, row, sample_count);
+      if (strcmp(row->status, "failed") == 0) {
+        bench_supervisor_restart(run->supervisor); /* a device fault may be sticky */
+      }
+      break;
+    case BENCH_CRASHED:
+      set_status(row, "crashed", reason);
+      break;
+    case BENCH_TIMED_OUT:
+      set_status(row, "timeout", reason);
+      break;
+    case BENCH_OOM_KILLED:
+      set_status(row, "oom", reason);
+      break;
+    case BENCH_STOPPED:
+      break; /* no row: the case is as if it had not begun */
+  }
+  if (result == NULL) {
+    run->head_count = 0; /* possibly not all of them; the next case asks again */
+  }
+  json_decref(request);
+  json_decref(result);
+  return samples;
+}
+
+static void count_status(bench_tally *tally, const char *status) {
+  tally->rows++;
+  for (int i = 0; i < 8; i++) {
+    if (strcmp(status, bench_status_names[i]) == 0) {
+      tally->by_status[i]++;
+    }
+  }
+}
+
+/* One benchmark of Google Benchmark: one mode of one case. */
+static void run_one(void *context, size_t index, bench_gbench_result *result) {
+  run_state *run = context;
+  if (bench_stop || run->code != BENCH_OK) {
+    snprintf(result->skipped, sizeof result->skipped, "stopped");
+    return;
+  }
+  const bench_case *planned = &run->plan->cases[index / run->plan->mode_count];
+  bench_mode mode = run->plan->modes[index % run->plan->mode_count];
+  if (run->problem != planned->problem) {
+    run->problem = planned->problem;
+    run->has_statistics = false;
+  }
+  bench_row row;
+  bench_plan_row(run->plan, planned, mode, run->target, &row);
+  bench_text_copy(row.run_id, sizeof row.run_id, run->run_id);
+  size_t sample_count = 0;
+  double *samples = NULL;
+  run->head_count = 0;
+  const char *why_not = bench_plan_why_not(planned, mode, run->target);
+  if (why_not != NULL) {
+    set_status(&row, "skipped", why_not);
+  } else {
+    bench_progress_show(&run->progress, &row);
+    samples = ask(run, planned, mode, &row, &sample_count);
+    bench_progress_hide(&run->progress);
+  }
+  run->progress.done++;
+  if (row.status[0] == '\0') {
+    snprintf(result->skipped, sizeof result->skipped, "stopped");
+    return;
+  }
+  copy_statistics(run, &row);
+  bench_row_finish(&row);
+  run->code = bench_folder_write(run->folder, &row, run->heads, run->head_count, samples,
+                                 sample_count, run->error);
+  free(samples);
+  count_status(run->tally, row.status);
+  if (isfinite(row.time_ns_median)) {
+    result->time_s = row.time_ns_median * 1e-9;
+    result->flops = isfinite(row.tflops) ? (double)row.flops : 0;
+    result->bytes = isfinite(row.tflops) ? (double)row.bytes_min : 0;
+  } else {
+    snprintf(result->skipped, sizeof result->skipped, "%s: %.200s", row.status, row.reason);
+  }
+}
+
+/* kernel/model/mask/dims/mode: readable, and unique by its case id at the end. */
+static void benchmark_name(const bench_row *row, char name[512]) {
+  snprintf(name, 512,
+           "%s/%s/%s/%s/L%" PRId64 "xB%" PRId64 "xH%" PRId64 ":%" PRId64 "xD%" PRId64 "/S%" PRId64
+           ":%" PRId64 "/%s/%s/%.8s",
+           row->kernel, row->mode, row->dtype, row->mask, row->layers, row->batch, row->heads_q,
+           row->heads_kv, row->head_dim, row->seq_q, row->seq_kv, row->input,
+           row->model[0] != '\0' ? row->model : "-", row->case_id);
+}
+
+static void register_all(run_state *run) {
+  const bench_plan *plan = run->plan;
+  for (size_t c = 0; c < plan->case_count; c++) {
+    for (size_t m = 0; m < plan->mode_count; m++) {
+      bench_row row;
+      char name[512];
+      if ((plan->cases[c].modes >> m & 1u) == 0) {
+        continue;
+      }
+      bench_plan_row(plan, &plan->cases[c], plan->modes[m], run->target, &row);
+      if (bench_folder_has_row(run->folder, row.case_id, row.mode)) {
+        continue;
+      }
+      benchmark_name(&row, name);
+      bench_gbench_register(name, run_one, run, c * plan->mode_count + m);
+      run->progress.total++;
+    }
+  }
+}
+
+bench_code bench_run(const bench_config *config, const bench_plan *plan, const bench_target *target,
+                     bench_supervisor *supervisor, bench_folder *folder,
+                     const bench_sweep_options *options, const char *run_id, bench_tally *tally,
+                     bench_error *error) {
+  run_state run = {.config = config,
+                   .plan = plan,
+                   .target = target,
+                   .supervisor = supervisor,
+                   .folder = folder,
+                   .options = options,
+                   .run_id = run_id,
+                   .tally = tally,
+                   .error = error,
+                   .problem = SIZE_MAX};
+  bench_progress_init(&run.progress, options->progress);
+  char json_path[4200];
+  snprintf(json_path, sizeof json_path, "%s/benchmark.json", bench_folder_path(folder));
+  bool color = isatty(STDOUT_FILENO) && getenv("NO_COLOR") == NULL;
+  bench_gbench_clear();
+  register_all(&run);
+  bench_gbench_run_all("", !options->json, color, json_path);
+  bench_gbench_clear();
+  free(run.heads);
+  free(run.dense);
+  return run.code;
+}

@@ -1,0 +1,326 @@
+/* The parent's side of a worker. The worker runs in a process group of its own, so that Ctrl-C
+ * reaches only the parent, which then decides what becomes of the case in hand. */
+#include "src/supervisor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bench/row.h"
+#include "platform/proc.h"
+#include "src/protocol.h"
+
+extern char **environ;
+
+/* How long a fresh worker may take to open its device: a CUDA context on a busy node. */
+#define HELLO_TIMEOUT_S 120.0
+
+struct bench_supervisor {
+  char program[4096];
+  char backend[16];
+  int device_index;
+  int threads;
+  const volatile int *stop;
+  pid_t pid; /* 0: none runs */
+  int to_worker;
+  int from_worker;
+  char *buffer; /* bytes read and not yet used */
+  size_t used;
+  size_t capacity;
+  char phase[32];
+  bench_device device;
+};
+
+bench_code bench_supervisor_open(const char *program, const char *backend, int device, int threads,
+                                 const volatile int *stop, bench_supervisor **out,
+                                 bench_error *error) {
+  bench_supervisor *s = calloc(1, sizeof *s);
+  if (s == NULL) {
+    return bench_fail(error, BENCH_ERR_NOMEM, "no memory for a worker");
+  }
+  if (program != NULL) {
+    snprintf(s->program, sizeof s->program, "%s", program);
+  } else if (!bench_proc_executable(s->program, sizeof s->program)) {
+    free(s);
+    return bench_fail(error, BENCH_ERR_ENV, "cannot find the path of this program");
+  }
+  bench_text_copy(s->backend, sizeof s->backend, backend);
+  s->device_index = device;
+  s->threads = threads;
+  s->stop = stop;
+  *out = s;
+  return BENCH_OK;
+}
+
+/* Ends the worker and returns its wait status. Its pipes are closed first, so that one that only
+ * waits for requests leaves by itself; one that is still there after `grace_s` is killed. */
+static int reap(bench_supervisor *s, double grace_s) {
+  int status = 0;
+  close(s->to_worker);
+  close(s->from_worker);
+  double deadline_s = bench_proc_monotonic_s() + grace_s;
+  while (waitpid(s->pid, &status, WNOHANG) == 0) {
+    if (bench_proc_monotonic_s() >= deadline_s) {
+      kill(s->pid, SIGKILL);
+      while (waitpid(s->pid, &status, 0) < 0 && errno == EINTR) {
+      }
+      break;
+    }
+    nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+  }
+  s->pid = 0;
+  s->used = 0;
+  return status;
+}
+
+void bench_supervisor_restart(bench_supervisor *s) {
+  if (s->pid != 0) {
+    reap(s, 1.0);
+  }
+}
+
+void bench_supervisor_close(bench_supervisor *s) {
+  if (s == NULL) {
+    return;
+  }
+  bench_supervisor_restart(s);
+  free(s->buffer);
+  free(s);
+}
+
+static bench_code spawn_worker(bench_supervisor *s, bench_error *error) {
+  int down[2];
+  int up[2];
+  if (pipe2(down, O_CLOEXEC) != 0) {
+    return bench_fail(error, BENCH_ERR_ENV, "cannot make a pipe: %s", strerror(errno));
+  }
+  if (pipe2(up, O_CLOEXEC) != 0) {
+    close(down[0]);
+    close(down[1]);
+    return bench_fail(error, BENCH_ERR_ENV, "cannot make a pipe: %s", strerror(errno));
+  }
+  posix_spawn_file_actions_t actions;
+  posix_spawnattr_t attributes;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_adddup2(&actions, down[0], STDIN_FILENO);
+  posix_spawn_file_actions_adddup2(&actions, up[1], STDOUT_FILENO);
+  posix_spawnattr_init(&attributes);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
+  char *const arguments[] = {s->program, (char *)"--worker", NULL};
+  int failed = posix_spawn(&s->pid, s->program, &actions, &attributes, arguments, environ);
+  posix_spawn_file_actions_destroy(&actions);
+  posix_spawnattr_destroy(&attributes);
+  close(down[0]);
+  close(up[1]);
+  s->to_worker = down[1];
+  s->from_worker = up[0];
+  s->used = 0;
+  if (failed != 0) {
+    close(s->to_worker);
+    close(s->from_worker);
+    s->pid = 0;
+    return bench_fail(error, BENCH_ERR_ENV, "cannot start the worker %s: %s", s->program,
+                      strerror(failed));
+  }
+  return BENCH_OK;
+}
+
+/* False if the worker is gone (EPIPE): the reader finds out why. */
+static bool send_line(bench_supervisor *s, const json_t *request) {
+  char *text = json_dumps(request, JSON_COMPACT);
+  if (text == NULL) {
+    return false;
+  }
+  size_t length = strlen(text);
+  text[length] = '\n'; /* json_dumps' terminator; the length is kept */
+  size_t done = 0;
+  while (done < length + 1) {
+    ssize_t written = write(s->to_worker, text + done, length + 1 - done);
+    if (written < 0 && errno == EINTR) {
+      continue;
+    }
+    if (written <= 0) {
+      break;
+    }
+    done += (size_t)written;
+  }
+  free(text);
+  return done == length + 1;
+}
+
+typedef enum read_outcome {
+  READ_LINE,
+  READ_GARBAGE,
+  READ_END,
+  READ_TIMEOUT,
+  READ_STOPPED
+} read_outcome;
+
+static bool make_room(bench_supervisor *s) {
+  if (s->capacity - s->used >= 65536) {
+    return true;
+  }
+  size_t capacity = s->capacity == 0 ? 131072 : s->capacity * 2;
+  char *buffer = realloc(s->buffer, capacity);
+  if (buffer == NULL) {
+    return false;
+  }
+  s->buffer = buffer;
+  s->capacity = capacity;
+  return true;
+}
+
+/* One line, parsed, reading as needed until the deadline. */
+static read_outcome read_event(bench_supervisor *s, double deadline_s, json_t **event) {
+  for (;;) {
+    char *end = s->used > 0 ? memchr(s->buffer, '\n', s->used) : NULL;
+    if (end != NULL) {
+      size_t length = (size_t)(end - s->buffer);
+      *event = json_loadb(s->buffer, length, 0, NULL);
+      s->used -= length + 1;
+      memmove(s->buffer, end + 1, s->used);
+      return *event == NULL ? READ_GARBAGE : READ_LINE;
+    }
+    if (*s->stop) {
+      return READ_STOPPED;
+    }
+    double left_s = deadline_s - bench_proc_monotonic_s();
+    if (left_s <= 0) {
+      return READ_TIMEOUT;
+    }
+    struct pollfd wait = {.fd = s->from_worker, .events = POLLIN};
+    int ready = poll(&wait, 1, left_s < 0.2 ? (int)(left_s * 1e3) + 1 : 200);
+    if (ready <= 0) {
+      continue; /* a slice of the waiting is over, or a signal came */
+    }
+    if (!make_room(s)) {
+      return READ_END;
+    }
+    ssize_t got = read(s->from_worker, s->buffer + s->used, s->capacity - s->used);
+    if (got < 0 && errno == EINTR) {
+      continue;
+    }
+    if (got <= 0) {
+      return READ_END;
+    }
+    s->used += (size_t)got;
+  }
+}
+
+static bench_answer describe_death(bench_supervisor *s, int64_t oom_kills_before, char *reason) {
+  int status = reap(s, 2.0);
+  if (WIFSIGNALED(status)) {
+    int number = WTERMSIG(status);
+    if (number == SIGKILL && oom_kills_before >= 0 && bench_proc_oom_kills() > oom_kills_before) {
+      snprintf(reason, 512, "the worker was killed for memory during %s", s->phase);
+      return BENCH_OOM_KILLED;
+    }
+    snprintf(reason, 512, "the worker was killed by signal %d (%s) during %s", number,
+             strsignal(number), s->phase);
+  } else {
+    snprintf(reason, 512, "the worker exited with status %d during %s", WEXITSTATUS(status),
+             s->phase);
+  }
+  return BENCH_CRASHED;
+}
+
+/* Reads events of one request until the one that ends it. */
+static bench_answer converse(bench_supervisor *s, double timeout_s, bench_event_fn *on_event,
+                             void *context, json_t **result, char reason[512]) {
+  int64_t oom_kills = bench_proc_oom_kills();
+  double deadline_s = bench_proc_monotonic_s() + timeout_s;
+  for (;;) {
+    json_t *event = NULL;
+    switch (read_event(s, deadline_s, &event)) {
+      case READ_LINE:
+        break;
+      case READ_GARBAGE:
+        snprintf(reason, 512, "the worker wrote a line that is not JSON during %s", s->phase);
+        reap(s, 0);
+        return BENCH_CRASHED;
+      case READ_END:
+        return describe_death(s, oom_kills, reason);
+      case READ_TIMEOUT:
+        snprintf(reason, 512, "no answer within %.3g s, during %s; the worker was killed",
+                 timeout_s, s->phase);
+        reap(s, 0);
+        return BENCH_TIMED_OUT;
+      case READ_STOPPED:
+        snprintf(reason, 512, "stopped");
+        reap(s, 0);
+        return BENCH_STOPPED;
+    }
+    const char *kind = json_string_value(json_object_get(event, "ev"));
+    if (kind == NULL) {
+      kind = "";
+    }
+    if (strcmp(kind, "hello") == 0 || strcmp(kind, "result") == 0 || strcmp(kind, "error") == 0) {
+      *result = event;
+      return BENCH_ANSWERED;
+    }
+    if (strcmp(kind, "phase") == 0) {
+      const char *name = json_string_value(json_object_get(event, "name"));
+      bench_text_copy(s->phase, sizeof s->phase, name == NULL ? "?" : name);
+    }
+    if (on_event != NULL) {
+      on_event(context, event);
+    }
+    json_decref(event);
+  }
+}
+
+bench_code bench_supervisor_device(bench_supervisor *s, bench_device *out, bench_error *error) {
+  if (s->pid == 0) {
+    bench_code code = spawn_worker(s, error);
+    if (code != BENCH_OK) {
+      return code;
+    }
+    bench_text_copy(s->phase, sizeof s->phase, "start");
+    json_t *hello =
+        json_pack("{s:s s:i s:s s:i s:i}", "op", "hello", "protocol", BENCH_PROTOCOL, "backend",
+                  s->backend, "device", s->device_index, "threads", s->threads);
+    send_line(s, hello);
+    json_decref(hello);
+    json_t *answer = NULL;
+    char reason[512];
+    if (converse(s, HELLO_TIMEOUT_S, NULL, NULL, &answer, reason) != BENCH_ANSWERED) {
+      return bench_fail(error, BENCH_ERR_DEVICE, "%s", reason);
+    }
+    const char *why = json_string_value(json_object_get(answer, "reason"));
+    if (why != NULL) {
+      code = bench_fail(error, BENCH_ERR_UNSUPPORTED, "%s", why);
+    } else {
+      code = bench_device_from_json(json_object_get(answer, "device"), &s->device, error);
+    }
+    json_decref(answer);
+    if (code != BENCH_OK) {
+      reap(s, 0);
+      return code;
+    }
+  }
+  *out = s->device;
+  return BENCH_OK;
+}
+
+bench_answer bench_supervisor_request(bench_supervisor *s, const json_t *request, double timeout_s,
+                                      bench_event_fn *on_event, void *context, json_t **result,
+                                      char reason[512]) {
+  bench_device device;
+  bench_error error;
+  *result = NULL;
+  if (bench_supervisor_device(s, &device, &error) != BENCH_OK) {
+    snprintf(reason, 512, "the worker does not start: %.400s", error.message);
+    return BENCH_CRASHED;
+  }
+  bench_text_copy(s->phase, sizeof s->phase, "request");
+  send_line(s, request); /* a worker that is gone shows when its answer is read */
+  return converse(s, timeout_s, on_event, context, result, reason);
+}

@@ -1,0 +1,236 @@
+/* One sweep, forward only: config, target, plan, folder, run, summary. */
+#include "src/sweep.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bench/input.h"
+#include "platform/proc.h"
+#include "src/protocol.h"
+
+/* What one sweep holds; everything is closed in one place. */
+typedef struct sweep {
+  const bench_sweep_options *options;
+  bench_config config;
+  bench_supervisor *supervisor;
+  bench_target target;
+  bench_plan plan;
+  bench_folder *folder;
+  char run_id[20];
+  char started[BENCH_TIME_MAX];
+  bench_tally tally;
+  bench_error error;
+} sweep;
+
+static bool keep_filtered(void *context, const bench_row *row) {
+  const bench_sweep_options *options = context;
+  return bench_filter_match(options->filters, options->filter_count, row);
+}
+
+/* Whole problems go to one shard, so that inputs and statistics are still made once. */
+static void keep_shard(bench_plan *plan, int shard, int shards) {
+  size_t kept = 0;
+  for (size_t i = 0; i < plan->case_count; i++) {
+    if (plan->cases[i].problem % (size_t)shards == (size_t)(shard - 1)) {
+      plan->cases[kept++] = plan->cases[i];
+    }
+  }
+  plan->case_count = kept;
+}
+
+static bench_code make_plan(sweep *s) {
+  const bench_sweep_options *options = s->options;
+  bench_code code = bench_filter_check(options->filters, options->filter_count, &s->error);
+  if (code == BENCH_OK) {
+    code = bench_config_load(options->config_path, options->sets, options->set_count, &s->config,
+                             &s->error);
+  }
+  if (code == BENCH_OK) {
+    code =
+        bench_target_open(options->backend, options->device, &s->supervisor, &s->target, &s->error);
+  }
+  if (code == BENCH_OK) {
+    code = bench_plan_build(&s->config, &s->target, &s->plan, &s->error);
+  }
+  if (code == BENCH_OK && options->filter_count > 0) {
+    bench_plan_filter(&s->plan, &s->target, keep_filtered, (void *)options);
+  }
+  if (code == BENCH_OK && options->shards > 0) {
+    keep_shard(&s->plan, options->shard, options->shards);
+  }
+  return code;
+}
+
+/* An upper bound of the time a run takes, from the budgets and the rate table. */
+static double predicted_s(const sweep *s) {
+  double total = 0;
+  for (size_t i = 0; i < s->plan.case_count; i++) {
+    const bench_case *planned = &s->plan.cases[i];
+    for (size_t m = 0; m < s->plan.mode_count; m++) {
+      bool wanted = (planned->modes >> m & 1u) != 0;
+      if (wanted && bench_plan_why_not(planned, s->plan.modes[m], &s->target) == NULL) {
+        total += s->config.budget_case_s + 3 * planned->time_predicted_s;
+      }
+    }
+  }
+  return total;
+}
+
+static int dry_run(const sweep *s) {
+  int64_t skipped = 0;
+  int64_t memory = 0;
+  double flops = 0;
+  for (size_t i = 0; i < s->plan.case_count; i++) {
+    const bench_case *planned = &s->plan.cases[i];
+    skipped += planned->why_not != NULL;
+    if (planned->why_not == NULL) {
+      memory = planned->mem_predicted_bytes > memory ? planned->mem_predicted_bytes : memory;
+      flops += (double)s->plan.problems[planned->problem].flops;
+    }
+  }
+  int64_t rows = bench_plan_rows(&s->plan);
+  if (s->options->json) {
+    json_t *json =
+        json_pack("{s:I s:I s:I s:I s:f s:I s:f}", "problems", (json_int_t)s->plan.problem_count,
+                  "cases", (json_int_t)s->plan.case_count, "cases_skipped", (json_int_t)skipped,
+                  "rows", (json_int_t)rows, "flops_one_pass", flops, "mem_predicted_bytes_max",
+                  (json_int_t)memory, "time_s_at_most", predicted_s(s));
+    json_dumpf(json, stdout, JSON_INDENT(2));
+    printf("\n");
+    json_decref(json);
+    return 0;
+  }
+  printf("device   %s: %s\n", s->target.backend->name, s->target.device.name);
+  printf("problems %zu\n", s->plan.problem_count);
+  printf("cases    %zu, of them %" PRId64 " skipped\n", s->plan.case_count, skipped);
+  printf("rows     %" PRId64 " (cases x modes)\n", rows);
+  printf("work     %.4g TFLOP in one pass over all cases\n", flops / 1e12);
+  printf("memory   %.3f GB predicted for the largest case\n", (double)memory / 1e9);
+  printf("time     %.0f s at most, by the budgets and the rate table\n", predicted_s(s));
+  return 0;
+}
+
+static void default_folder(const sweep *s, char path[4096]) {
+  char host[BENCH_HOST_MAX];
+  char now[BENCH_TIME_MAX];
+  bench_proc_host(host);
+  bench_proc_time_compact(time(NULL), now);
+  snprintf(path, 4096, "results/%s_%s_%s", now, host, s->config.name);
+}
+
+static json_t *manifest(const sweep *s, const char *state) {
+  json_t *command = json_array();
+  for (int i = 0; i < s->options->argc; i++) {
+    json_array_append_new(command, json_string(s->options->argv[i]));
+  }
+  json_t *tally = json_object();
+  for (int i = 0; i < 8; i++) {
+    json_object_set_new(tally, bench_status_names[i], json_integer(s->tally.by_status[i]));
+  }
+  char now[BENCH_TIME_MAX];
+  bench_proc_time_iso(time(NULL), now);
+  return json_pack("{s:s s:s s:s s:s s:I s:s s:o s:s s:o s:o s:o s:I s:o}", "run_id", s->run_id,
+                   "state", state, "started_utc", s->started, "written_utc", now, "schema_version",
+                   (json_int_t)BENCH_SCHEMA_VERSION, "name", s->config.name, "command", command,
+                   "backend", s->target.backend->name, "device",
+                   bench_device_to_json(&s->target.device), "machine", bench_manifest_machine(),
+                   "build", bench_manifest_build(), "rows_planned",
+                   (json_int_t)bench_plan_rows(&s->plan), "rows_by_status", tally);
+}
+
+static bench_code write_manifest(sweep *s, const char *state) {
+  json_t *json = manifest(s, state);
+  bench_code code = bench_folder_manifest(s->folder, json, &s->error);
+  json_decref(json);
+  return code;
+}
+
+static bool is_failure(const char *status) {
+  return strcmp(status, "ok") != 0 && strcmp(status, "skipped") != 0;
+}
+
+static int summarize(const sweep *s) {
+  bool failed = false;
+  json_t *counts = json_object();
+  for (int i = 0; i < 8; i++) {
+    json_object_set_new(counts, bench_status_names[i], json_integer(s->tally.by_status[i]));
+    failed = failed || (s->tally.by_status[i] > 0 && is_failure(bench_status_names[i]));
+  }
+  const char *path = bench_folder_path(s->folder);
+  if (s->options->json) {
+    json_t *json = json_pack("{s:s s:I s:O s:b}", "folder", path, "rows", (json_int_t)s->tally.rows,
+                             "rows_by_status", counts, "stopped", bench_stop);
+    json_dumpf(json, stdout, JSON_INDENT(2));
+    printf("\n");
+    json_decref(json);
+  } else {
+    fflush(stdout);
+    fprintf(stderr, "bench: %" PRId64 " rows in %s/sweep.csv:", s->tally.rows, path);
+    for (int i = 0; i < 8; i++) {
+      if (s->tally.by_status[i] > 0) {
+        fprintf(stderr, " %" PRId64 " %s", s->tally.by_status[i], bench_status_names[i]);
+      }
+    }
+    fprintf(stderr, "%s\n", bench_stop ? " (stopped; go on with --resume)" : "");
+  }
+  json_decref(counts);
+  return bench_stop ? 130 : failed ? 1 : 0;
+}
+
+static bench_code execute(sweep *s, int *exit_status) {
+  const bench_sweep_options *options = s->options;
+  char path[4096];
+  if (options->folder != NULL) {
+    snprintf(path, sizeof path, "%s", options->folder);
+  } else {
+    default_folder(s, path);
+  }
+  bench_code code = bench_folder_open(path, &s->config, options->resume, &s->folder, &s->error);
+  if (code == BENCH_OK) {
+    code = write_manifest(s, "running");
+  }
+  if (code == BENCH_OK) {
+    code = bench_run(&s->config, &s->plan, &s->target, s->supervisor, s->folder, options, s->run_id,
+                     &s->tally, &s->error);
+  }
+  if (code == BENCH_OK) {
+    code = write_manifest(s, bench_stop ? "stopped" : "done");
+  }
+  if (code == BENCH_OK) {
+    *exit_status = summarize(s);
+  }
+  bench_code closed = bench_folder_close(s->folder, &s->error);
+  return code == BENCH_OK ? closed : code;
+}
+
+int bench_sweep(const bench_sweep_options *options) {
+  sweep s = {.options = options};
+  int exit_status = 0;
+  bench_catch_signals();
+  bench_proc_time_iso(time(NULL), s.started);
+  snprintf(
+      s.run_id, sizeof s.run_id, "%016" PRIx64,
+      bench_hash64((uint64_t)time(NULL), (uint64_t)getpid(), (uint64_t)bench_proc_monotonic_ns()));
+  bench_code code = make_plan(&s);
+  if (code == BENCH_OK && s.plan.case_count == 0) {
+    code =
+        bench_fail(&s.error, BENCH_ERR_USAGE, "%s: no case is left to run", options->config_path);
+  }
+  if (code == BENCH_OK && options->dry_run) {
+    exit_status = dry_run(&s);
+  } else if (code == BENCH_OK) {
+    code = execute(&s, &exit_status);
+  }
+  bench_plan_free(&s.plan);
+  bench_supervisor_close(s.supervisor);
+  bench_config_free(&s.config);
+  if (code != BENCH_OK) {
+    fprintf(stderr, "bench: %s\n", s.error.message);
+    return bench_exit_status(code);
+  }
+  return exit_status;
+}

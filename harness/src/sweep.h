@@ -1,0 +1,75 @@
+/* One sweep from options to exit status: the path that `bench sweep` and `bench check` share. */
+#ifndef BENCH_SWEEP_H
+#define BENCH_SWEEP_H
+
+#include <stddef.h>
+
+#include "bench/config.h"
+#include "bench/plan.h"
+#include "sinks/folder.h"
+#include "src/supervisor.h"
+
+typedef enum bench_progress {
+  BENCH_PROGRESS_AUTO,
+  BENCH_PROGRESS_ALWAYS,
+  BENCH_PROGRESS_NEVER
+} bench_progress;
+
+typedef struct bench_sweep_options {
+  const char *config_path;
+  const char *folder;  /* NULL: results/<date>-<time>_<host>_<name> */
+  const char *backend; /* "auto", "cpu", "cuda" */
+  int device;
+  const char **filters; /* KEY=GLOB */
+  size_t filter_count;
+  const char **sets; /* KEY=VALUE */
+  size_t set_count;
+  int shard; /* 1 .. shards */
+  int shards;
+  bool dry_run;
+  bool resume;
+  bool json;
+  bench_progress progress;
+  int argc; /* the command line, for the manifest */
+  char **argv;
+} bench_sweep_options;
+
+/* Returns the exit status; errors are printed. */
+int bench_sweep(const bench_sweep_options *options);
+
+/* Opens a worker on the wanted backend and says what device it has; `auto` is cuda if a device
+ * answers, else cpu. The caller closes the supervisor. BENCH_WORKER in the environment names
+ * another worker program. */
+bench_code bench_target_open(const char *backend, int device, bench_supervisor **supervisor,
+                             bench_target *target, bench_error *error);
+
+/* SIGINT and SIGTERM set this; SIGPIPE is ignored. */
+extern volatile int bench_stop;
+void bench_catch_signals(void);
+
+/* True if the row matches every KEY=GLOB. Keys are columns of sweep.csv, and seq for seq_q. */
+bool bench_filter_match(const char *const *filters, size_t count, const bench_row *row);
+/* Every filter has a known key. */
+bench_code bench_filter_check(const char *const *filters, size_t count, bench_error *error);
+
+/* The request for one case and mode ("cold", ..., or "check"), a new reference. */
+json_t *bench_case_request(const bench_problem *problem, const bench_case *planned,
+                           const char *mode, double case_s, bool whole, bool statistics);
+
+/* The run: asks the worker for every wanted mode of every case and writes a row for each. */
+typedef struct bench_tally {
+  int64_t rows;
+  int64_t by_status[8]; /* index: position in bench_status_names */
+} bench_tally;
+extern const char *const bench_status_names[8]; /* "ok" first */
+
+bench_code bench_run(const bench_config *config, const bench_plan *plan, const bench_target *target,
+                     bench_supervisor *supervisor, bench_folder *folder,
+                     const bench_sweep_options *options, const char *run_id, bench_tally *tally,
+                     bench_error *error);
+
+/* The machine, build, config and command as JSON; `bench info` shows it too. New reference. */
+json_t *bench_manifest_machine(void);
+json_t *bench_manifest_build(void);
+
+#endif

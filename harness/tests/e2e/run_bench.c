@@ -1,0 +1,125 @@
+/* Runs the real program as a user would, and reads what it left. */
+#include "run_bench.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "sinks/csv.h"
+
+const char *bench_program = "bench";
+
+static char folder[64];
+
+static void remove_scratch(void) {
+  char command[128];
+  snprintf(command, sizeof command, "rm -rf '%s'", folder);
+  if (system(command) != 0) {
+    fprintf(stderr, "cannot remove %s\n", folder);
+  }
+}
+
+const char *scratch_folder(void) {
+  if (folder[0] == '\0') {
+    snprintf(folder, sizeof folder, "/tmp/bench-test-XXXXXX");
+    if (mkdtemp(folder) == NULL) {
+      abort();
+    }
+    atexit(remove_scratch);
+  }
+  return folder;
+}
+
+const char *scratch_file(const char *name, const char *text) {
+  static char path[256];
+  snprintf(path, sizeof path, "%s/%s", scratch_folder(), name);
+  FILE *file = fopen(path, "w");
+  if (file == NULL || fputs(text, file) < 0 || fclose(file) != 0) {
+    abort();
+  }
+  return path;
+}
+
+static char *slurp(const char *path) {
+  FILE *file = fopen(path, "r");
+  if (file == NULL) {
+    return strdup("");
+  }
+  char *text = NULL;
+  size_t capacity = 0;
+  if (getdelim(&text, &capacity, '\0', file) < 0) {
+    free(text);
+    text = strdup("");
+  }
+  fclose(file);
+  return text;
+}
+
+bench_outcome run_bench(const char *environment, const char *format, ...) {
+  char arguments[2048];
+  va_list list;
+  va_start(list, format);
+  vsnprintf(arguments, sizeof arguments, format, list);
+  va_end(list);
+  char command[4096];
+  snprintf(command, sizeof command, "%s '%s/bin/%s' %s >'%s/.out' 2>'%s/.err' </dev/null",
+           environment, BENCH_BINARY_DIR, bench_program, arguments, scratch_folder(),
+           scratch_folder());
+  int status = system(command);
+  char path[128];
+  bench_outcome outcome = {.exit_status =
+                               WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status)};
+  snprintf(path, sizeof path, "%s/.out", scratch_folder());
+  outcome.out = slurp(path);
+  snprintf(path, sizeof path, "%s/.err", scratch_folder());
+  outcome.err = slurp(path);
+  return outcome;
+}
+
+void outcome_free(bench_outcome *outcome) {
+  free(outcome->out);
+  free(outcome->err);
+}
+
+static void add_row(void *context, char *const *fields) {
+  result_table *table = context;
+  size_t columns = table->table->count;
+  table->fields = realloc(table->fields, (table->rows + 1) * columns * sizeof(char *));
+  for (size_t i = 0; i < columns; i++) {
+    table->fields[table->rows * columns + i] = strdup(fields[i]);
+  }
+  table->rows++;
+}
+
+result_table read_table(const char *from, const char *name, const bench_table *table) {
+  result_table result = {.table = table};
+  bench_error error = {0};
+  if (bench_csv_read(from, name, table, add_row, &result, &error) != BENCH_OK) {
+    fprintf(stderr, "%s\n", error.message);
+    abort();
+  }
+  return result;
+}
+
+const char *table_field(const result_table *table, size_t row, const char *column) {
+  const bench_column *found = bench_table_find(table->table, column);
+  return table->fields[row * table->table->count + (size_t)(found - table->table->columns)];
+}
+
+size_t table_count(const result_table *table, const char *column, const char *value) {
+  size_t count = 0;
+  for (size_t row = 0; row < table->rows; row++) {
+    count += strcmp(table_field(table, row, column), value) == 0;
+  }
+  return count;
+}
+
+void table_free(result_table *table) {
+  for (size_t i = 0; i < table->rows * table->table->count; i++) {
+    free(table->fields[i]);
+  }
+  free(table->fields);
+}

@@ -1,0 +1,41 @@
+/* Runs the real program as a user would, and reads what it left. For end-to-end tests. */
+#ifndef BENCH_TESTS_RUN_BENCH_H
+#define BENCH_TESTS_RUN_BENCH_H
+
+#include <stddef.h>
+
+#include "bench/row.h"
+
+typedef struct bench_outcome {
+  int exit_status; /* 128 + signal if it was killed */
+  char *out;       /* what it printed; freed by outcome_free */
+  char *err;
+} bench_outcome;
+
+/* The program that run_bench runs, of those beside `bench`. */
+extern const char *bench_program; /* "bench" */
+
+/* `bench ARGUMENTS` by the shell, so quoting is the shell's; environment assignments may stand in
+ * `environment` ("" for none). */
+bench_outcome run_bench(const char *environment, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+void outcome_free(bench_outcome *outcome);
+
+/* A fresh folder for this test program, made once and removed with all in it at exit. */
+const char *scratch_folder(void);
+/* Writes scratch/NAME and returns its path (static, overwritten by the next call). */
+const char *scratch_file(const char *name, const char *text);
+
+/* The table of a result as text fields: table.field[row * columns + column]. */
+typedef struct result_table {
+  const bench_table *table;
+  char **fields;
+  size_t rows;
+} result_table;
+result_table read_table(const char *folder, const char *name, const bench_table *table);
+const char *table_field(const result_table *table, size_t row, const char *column);
+void table_free(result_table *table);
+/* Rows whose `column` is `value`. */
+size_t table_count(const result_table *table, const char *column, const char *value);
+
+#endif

@@ -1,0 +1,192 @@
+/* Mask texts survive parse and format, bad texts are refused by name of the part, and the spans
+ * and pairs of simple masks equal a count over every (row, key). */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "bench/mask.h"
+#include "mask_shapes.h"
+
+static void canonical_text_survives(void **state) {
+  (void)state;
+  static const char *const texts[] = {
+      "full",
+      "causal",
+      "window:1",
+      "window:1024",
+      "window:16777216:both",
+      "sink:4+window:1020",
+      "sink:1+window:1",
+      "block:density=0.1:size=64:layout=random",
+      "block:density=1:size=8:layout=skewed",
+      "block:density=0.30000000000000004:size=1024:layout=random",
+      "block:density=1e-05:size=128:layout=random",
+  };
+  for (size_t n = 0; n < sizeof texts / sizeof texts[0]; n++) {
+    bench_mask mask;
+    bench_mask again;
+    char text[BENCH_MASK_TEXT_MAX];
+    bench_error error = {0};
+    assert_int_equal(bench_mask_parse(texts[n], &mask, &error), BENCH_OK);
+    bench_mask_format(&mask, text);
+    assert_string_equal(text, texts[n]);
+    assert_int_equal(bench_mask_parse(text, &again, &error), BENCH_OK);
+    assert_memory_equal(&mask, &again, sizeof mask);
+  }
+}
+
+static void fields_are_read(void **state) {
+  (void)state;
+  bench_mask mask;
+  assert_int_equal(bench_mask_parse("window:7:both", &mask, NULL), BENCH_OK);
+  assert_int_equal(mask.kind, BENCH_MASK_WINDOW);
+  assert_int_equal(mask.window, 7);
+  assert_true(mask.both);
+  assert_int_equal(bench_mask_parse("sink:4+window:60", &mask, NULL), BENCH_OK);
+  assert_int_equal(mask.kind, BENCH_MASK_SINK_WINDOW);
+  assert_int_equal(mask.sink, 4);
+  assert_int_equal(mask.window, 60);
+  assert_false(mask.both);
+  assert_true(bench_mask_is_simple(&mask));
+  assert_int_equal(bench_mask_parse("block:size=32:density=.25", &mask, NULL), BENCH_OK);
+  assert_int_equal(mask.kind, BENCH_MASK_BLOCK);
+  assert_int_equal(mask.block, 32);
+  assert_true(mask.density == 0.25);
+  assert_int_equal(mask.layout, BENCH_LAYOUT_RANDOM);
+  assert_int_equal(mask.window, 0);
+  assert_false(bench_mask_is_simple(&mask));
+}
+
+static void bad_texts_are_refused(void **state) {
+  (void)state;
+  static const struct {
+    const char *text;
+    const char *message; /* begins so */
+  } bad[] = {
+      {"", "mask \"\": must be full, causal,"},
+      {"Full", "mask \"Full\""},
+      {"full ", "mask \"full \""},
+      {"causal:1", "mask \"causal:1\""},
+      {"window", "mask \"window\""},
+      {"window:", "window \"\": a number is missing"},
+      {"window:0", "window \"0\": must be at least 1"},
+      {"window:-4", "window \"-4\": not a whole number"},
+      {"window:+4", "window \"+4\": not a whole number"},
+      {"window: 4", "window \" 4\": not a whole number"},
+      {"window:4x", "window \"4x\": not a whole number"},
+      {"window:1.5", "window \"1.5\": not a whole number"},
+      {"window:16777217", "window \"16777217\": must be at most 16777216"},
+      {"window:99999999999999999999999", "window \"99999999999999999999999\": must be at most"},
+      {"window:4:", "window sides \"\": only \"both\""},
+      {"window:4:left", "window sides \"left\": only \"both\""},
+      {"window:4:both:both", "window sides \"both:both\""},
+      {"sink:4", "sink \"4\": must be followed by \"+window:W\""},
+      {"sink:0+window:8", "sink \"0\": must be at least 1"},
+      {"sink:4+window:0", "window \"0\": must be at least 1"},
+      {"sink:4+window:8:both", "window \"8:both\": not a whole number"},
+      {"sink:4+causal", "sink \"4\": must be followed"},
+      {"sink:+window:8", "sink \"\": a number is missing"},
+      {"block:", "block \"\": must be density=D"},
+      {"block:density=0.5", "block \"density=0.5\": size=B is missing"},
+      {"block:size=64", "block \"size=64\": density=D is missing"},
+      {"block:density=0:size=64", "density \"0\": must be above 0 and at most 1"},
+      {"block:density=-0.5:size=64", "density \"-0.5\": must be above 0"},
+      {"block:density=1.01:size=64", "density \"1.01\": must be above 0"},
+      {"block:density=nan:size=64", "density \"nan\": not a number"},
+      {"block:density=0x1p-1:size=64", "density \"0x1p-1\": not a number"},
+      {"block:density= 0.5:size=64", "density \" 0.5\": not a number"},
+      {"block:density=:size=64", "density \"\": not a number"},
+      {"block:density=0.5.5:size=64", "density \"0.5.5\": not a number"},
+      {"block:density=0.5:size=4", "size \"4\": must be a multiple of 8 from 8 to 1024"},
+      {"block:density=0.5:size=12", "size \"12\": must be a multiple of 8"},
+      {"block:density=0.5:size=1032", "size \"1032\": must be a multiple of 8"},
+      {"block:density=0.5:size=0", "size \"0\": must be at least 1"},
+      {"block:density=0.5:size=64:layout=odd", "layout \"odd\": must be random or skewed"},
+      {"block:density=0.5:size=64:", "block \"\": must be density=D"},
+      {"block:density=0.5:size=64:size=64", "block \"size=64\": is given twice"},
+      {"block:density=0.5:size=64:colour=red", "block \"colour=red\": must be"},
+  };
+  for (size_t n = 0; n < sizeof bad / sizeof bad[0]; n++) {
+    bench_mask mask;
+    bench_error error = {0};
+    assert_int_equal(bench_mask_parse(bad[n].text, &mask, &error), BENCH_ERR_USAGE);
+    if (strncmp(error.message, bad[n].message, strlen(bad[n].message)) != 0) {
+      fail_msg("%s: said \"%s\", not \"%s\"", bad[n].text, error.message, bad[n].message);
+    }
+    assert_int_equal(bench_mask_parse(bad[n].text, &mask, NULL), BENCH_ERR_USAGE);
+  }
+}
+
+static void check_shape(const bench_attn *attn) {
+  int64_t pairs = 0;
+  for (int64_t row = 0; row < attn->seq_q; row++) {
+    bench_span spans[2] = {{0, 0}, {0, 0}};
+    const int count = bench_mask_spans(attn, row, spans);
+    assert_in_range(count, 0, 2);
+    for (int n = 0; n < count; n++) {
+      assert_true(spans[n].begin >= 0 && spans[n].end <= attn->seq_kv);
+      assert_true(spans[n].begin < spans[n].end);
+      assert_true(n == 0 || spans[0].end < spans[1].begin);
+    }
+    for (int64_t key = 0; key < attn->seq_kv; key++) {
+      bool inside = false;
+      for (int n = 0; n < count; n++) {
+        inside = inside || (key >= spans[n].begin && key < spans[n].end);
+      }
+      const bool sees = shape_sees(attn, row, key);
+      assert_int_equal(inside, sees);
+      assert_int_equal(bench_mask_visible(attn, NULL, row, key), sees);
+      pairs += sees;
+    }
+  }
+  int64_t counted = -1;
+  assert_int_equal(bench_mask_pairs(attn, &counted, NULL), BENCH_OK);
+  assert_int_equal(counted, pairs);
+}
+
+static void spans_and_pairs_equal_brute_force(void **state) {
+  (void)state;
+  uint64_t random = 20250101;
+  for (int n = 0; n < 2000; n++) {
+    const bench_attn attn = shape_simple(&random, 60);
+    check_shape(&attn);
+  }
+}
+
+/* Known counts at lengths where nobody counts one by one. */
+static void long_counts(void **state) {
+  (void)state;
+  const int64_t n = INT64_C(1) << 24;
+  int64_t pairs;
+  bench_attn attn = shape_of(n, n, BENCH_MASK_FULL);
+  assert_int_equal(bench_mask_pairs(&attn, &pairs, NULL), BENCH_OK);
+  assert_int_equal(pairs, n * n);
+  attn.mask.kind = BENCH_MASK_CAUSAL;
+  assert_int_equal(bench_mask_pairs(&attn, &pairs, NULL), BENCH_OK);
+  assert_int_equal(pairs, n * (n + 1) / 2);
+  attn.mask.kind = BENCH_MASK_WINDOW;
+  attn.mask.window = 1024;
+  assert_int_equal(bench_mask_pairs(&attn, &pairs, NULL), BENCH_OK);
+  assert_int_equal(pairs, 1024 * n - 1024 * 1023 / 2);
+  attn.mask.both = true;
+  assert_int_equal(bench_mask_pairs(&attn, &pairs, NULL), BENCH_OK);
+  assert_int_equal(pairs, n + 2 * (1023 * n - 1024 * 1023 / 2));
+  attn.mask = (bench_mask){.kind = BENCH_MASK_WINDOW, .window = INT64_MAX};
+  assert_int_equal(bench_mask_pairs(&attn, &pairs, NULL), BENCH_OK);
+  assert_int_equal(pairs, n * (n + 1) / 2);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(canonical_text_survives),
+      cmocka_unit_test(fields_are_read),
+      cmocka_unit_test(bad_texts_are_refused),
+      cmocka_unit_test(spans_and_pairs_equal_brute_force),
+      cmocka_unit_test(long_counts),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,135 @@
+/* flash: tiled attention with the online softmax (flash_tile.h), the suite's main CPU kernel.
+ *
+ * Work items are 64 query rows of one head. Items of a head go from the last rows to the first,
+ * which for causal masks is from heavy to light, heads in order: threads take them as they come
+ * free, and neighbours share a head's K and V in cache. Keys that a simple mask hides from all 64
+ * rows are skipped, whole tiles and edges alike. A BLOCK mask is not exploited: all keys up to the
+ * last visible one are computed and the list's bits applied, so that this is the dense kernel
+ * beside which `sparse` stands. */
+#include "bench/kernel.h"
+#include "cpu/flash_tile.h"
+#include "cpu/row_runs.h"
+
+/* Where one row stands in the stream of its visible runs: `run` is the first one that does not
+ * end before the current tile of keys. */
+typedef struct row_cursor {
+  row_runs runs;
+  bench_span run;
+} row_cursor;
+
+static void cursor_next(row_cursor *cursor) {
+  if (!row_runs_next(&cursor->runs, &cursor->run)) {
+    cursor->run = (bench_span){INT64_MAX, INT64_MAX};
+  }
+}
+
+/* Sets the bits of keys [begin, end) of the row, keys counted from the tile's first. */
+static void set_bits(uint64_t *words, int64_t begin, int64_t end) {
+  for (int w = 0; w < TILE_WORDS; w++) {
+    words[w] |= word_of_keys(end, w) & ~word_of_keys(begin, w);
+  }
+}
+
+/* The rows' bits of keys [key, key + keys). True if every row sees every key; then the bits are
+ * not filled in. */
+static bool tile_bits(row_cursor *cursors, int64_t rows, int64_t key, int64_t keys,
+                      uint64_t bits[][TILE_WORDS]) {
+  bool full = true;
+  for (int64_t r = 0; r < rows && full; r++) {
+    full = cursors[r].run.begin <= key && cursors[r].run.end >= key + keys;
+  }
+  for (int64_t r = 0; r < rows; r++) {
+    row_cursor *cursor = &cursors[r];
+    for (int w = 0; w < TILE_WORDS; w++) {
+      bits[r][w] = 0;
+    }
+    while (cursor->run.begin < key + keys) {
+      const int64_t begin = cursor->run.begin > key ? cursor->run.begin - key : 0;
+      const int64_t end = cursor->run.end - key;
+      set_bits(bits[r], begin, end < keys ? end : keys);
+      if (end > keys) {
+        break;
+      }
+      cursor_next(cursor);
+    }
+  }
+  return full;
+}
+
+/* The first key at or after `key` that one of the rows sees. */
+static int64_t next_visible(const row_cursor *cursors, int64_t rows, int64_t key) {
+  int64_t next = INT64_MAX;
+  for (int64_t r = 0; r < rows; r++) {
+    const int64_t begin = cursors[r].run.begin;
+    const int64_t at = begin == INT64_MAX || begin > key ? begin : key;
+    next = at < next ? at : next;
+  }
+  return next;
+}
+
+/* One past the last key that one of the rows of a block list sees. */
+static int64_t list_end(const bench_blocklist *list, int64_t row, int64_t rows) {
+  int64_t end = 0;
+  for (int64_t b = row / list->block; b <= (row + rows - 1) / list->block; b++) {
+    if (list->row_begin[b] < list->row_begin[b + 1]) {
+      const int64_t last = (list->column[list->row_begin[b + 1] - 1] + INT64_C(1)) * list->block;
+      end = last > end ? last : end;
+    }
+  }
+  return end < list->seq_kv ? end : list->seq_kv;
+}
+
+/* Query rows [row, row + rows) of `head` (over batch and heads). */
+static void flash_item(flash_tile *tile, int64_t head, int64_t row, int64_t rows) {
+  const bench_attn *attn = tile->launch->attn;
+  const bench_blocklist *list = tile->launch->blocks;
+  const bool simple = bench_mask_is_simple(&attn->mask);
+  const int64_t kv_head = head / (attn->heads_q / attn->heads_kv);
+  row_cursor cursors[TILE_ROWS];
+  uint64_t bits[TILE_ROWS][TILE_WORDS];
+  for (int64_t r = 0; r < rows; r++) {
+    cursors[r].runs = row_runs_of(attn, list, row + r);
+    cursor_next(&cursors[r]);
+  }
+  const int64_t end = simple ? attn->seq_kv : list_end(list, row, rows);
+  int64_t key = simple ? next_visible(cursors, rows, 0) : 0;
+  tile_begin(tile, head * attn->seq_q + row, rows);
+  while (key < end) {
+    const int64_t keys = end - key < TILE_KEYS ? end - key : TILE_KEYS;
+    const bool full = tile_bits(cursors, rows, key, keys, bits);
+    tile_add(
+        tile, kv_head, key,
+        (key_run){
+            .keys = keys, .bits = full ? NULL : bits[0], .stride = TILE_WORDS, .trim = simple});
+    tile_step(tile);
+    key = simple ? next_visible(cursors, rows, key + keys) : key + keys;
+  }
+  tile_end(tile, head * attn->seq_q + row);
+}
+
+static bench_code flash_launch(const bench_launch *launch) {
+  const bench_attn *attn = launch->attn;
+  const int64_t tiles = (attn->seq_q + TILE_ROWS - 1) / TILE_ROWS;
+  const int64_t items = attn->batch * attn->heads_q * tiles;
+#pragma omp parallel num_threads(launch->threads)
+  {
+    flash_tile tile;
+    tile_init(&tile, launch);
+#pragma omp for schedule(dynamic)
+    for (int64_t i = 0; i < items; i++) {
+      const int64_t row = (tiles - 1 - i % tiles) * TILE_ROWS;
+      const int64_t left = attn->seq_q - row;
+      flash_item(&tile, i / tiles, row, left < TILE_ROWS ? left : TILE_ROWS);
+    }
+  }
+  return BENCH_OK;
+}
+
+BENCH_KERNEL(cpu, flash) = {
+    .abi = BENCH_KERNEL_ABI,
+    BENCH_KERNEL_NAMES(flash),
+    .summary = "tiled, online softmax, queries in the lanes; O(seq) memory",
+    .why_not = cpu_why_not,
+    .workspace_bytes = flash_workspace_bytes,
+    .launch = flash_launch,
+};

@@ -1,0 +1,106 @@
+/* sparse: the flash loop (flash_tile.h) driven by the block list alone. Work follows the kept
+ * blocks: full ones run without mask code, partial ones with their bits, and of an empty one
+ * neither K nor V is touched. Small blocks are gathered until a softmax step is worth taking.
+ *
+ * Block rows go from the most kept blocks to the fewest, heads in order, and threads take them as
+ * they come free. A block row of more than 64 query rows is several work items. */
+#include "bench/kernel.h"
+#include "cpu/flash_tile.h"
+
+enum { SPARSE_BLOCK = 64 }; /* for the simple masks; BLOCK masks bring theirs */
+
+static int64_t sparse_block(const bench_attn *attn) {
+  return bench_mask_is_simple(&attn->mask) ? SPARSE_BLOCK : attn->mask.block;
+}
+
+/* The order of block rows, [rows], and a counter for each number of kept blocks, [columns + 2]. */
+static size_t sparse_order_bytes(const bench_attn *attn) {
+  const int64_t block = sparse_block(attn);
+  const int64_t rows = (attn->seq_q + block - 1) / block;
+  const int64_t columns = (attn->seq_kv + block - 1) / block;
+  return cpu_align((size_t)(rows + columns + 2) * sizeof(int32_t));
+}
+
+static size_t sparse_workspace_bytes(const bench_attn *attn, const bench_device *device) {
+  return flash_workspace_bytes(attn, device) + sparse_order_bytes(attn);
+}
+
+/* Counting sort of the block rows, most kept blocks first. */
+static const int32_t *heavy_first(const bench_blocklist *list, int32_t *order) {
+  const int64_t columns = (list->seq_kv + list->block - 1) / list->block;
+  int32_t *begin = order + list->rows; /* of the rows with c blocks in the order, at columns - c */
+  memset(begin, 0, (size_t)(columns + 2) * sizeof *begin);
+  for (int64_t r = 0; r < list->rows; r++) {
+    begin[columns - (list->row_begin[r + 1] - list->row_begin[r]) + 1]++;
+  }
+  for (int64_t c = 0; c < columns; c++) {
+    begin[c + 1] += begin[c];
+  }
+  for (int64_t r = list->rows - 1; r >= 0; r--) {
+    order[begin[columns - (list->row_begin[r + 1] - list->row_begin[r])]++] = (int32_t)r;
+  }
+  return order;
+}
+
+/* Query rows [row, row + rows) of `head` (over batch and heads), all in one block row. */
+static void sparse_item(flash_tile *tile, int64_t head, int64_t row, int64_t rows) {
+  const bench_attn *attn = tile->launch->attn;
+  const bench_blocklist *list = tile->launch->blocks;
+  const int64_t kv_head = head / (attn->heads_q / attn->heads_kv);
+  const int64_t block_row = row / list->block;
+  tile_begin(tile, head * attn->seq_q + row, rows);
+  for (int64_t i = list->row_begin[block_row]; i < list->row_begin[block_row + 1]; i++) {
+    const int64_t first = list->column[i] * list->block;
+    const int64_t left = list->seq_kv - first;
+    const int64_t keys = left < list->block ? left : list->block;
+    const uint64_t *bits = NULL;
+    if (list->tile[i] != BENCH_BLOCK_FULL) {
+      bits = list->tiles + (list->tile[i] * list->block + row % list->block) * list->words;
+    }
+    for (int64_t j = 0; j < keys; j += TILE_KEYS) {
+      tile_add(tile, kv_head, first + j,
+               (key_run){.keys = keys - j < TILE_KEYS ? keys - j : TILE_KEYS,
+                         .bits = bits == NULL ? NULL : bits + (j >> 6),
+                         .stride = list->words,
+                         .trim = true});
+    }
+  }
+  tile_end(tile, head * attn->seq_q + row);
+}
+
+static bench_code sparse_launch(const bench_launch *launch) {
+  const bench_attn *attn = launch->attn;
+  const bench_blocklist *list = launch->blocks;
+  const int64_t parts = (list->block + TILE_ROWS - 1) / TILE_ROWS; /* items per block row */
+  const int64_t items = attn->batch * attn->heads_q * list->rows * parts;
+  const size_t threads_bytes = (size_t)launch->threads * flash_scratch_bytes(attn);
+  const int32_t *order =
+      heavy_first(list, (int32_t *)(cpu_align((uintptr_t)launch->workspace) + threads_bytes));
+#pragma omp parallel num_threads(launch->threads)
+  {
+    flash_tile tile;
+    tile_init(&tile, launch);
+#pragma omp for schedule(dynamic)
+    for (int64_t i = 0; i < items; i++) {
+      const int64_t block_row = order[i / parts % list->rows];
+      const int64_t row = block_row * list->block + i % parts * TILE_ROWS;
+      const int64_t block_end = (block_row + 1) * list->block;
+      const int64_t left = (block_end < attn->seq_q ? block_end : attn->seq_q) - row;
+      if (left > 0) {
+        sparse_item(&tile, i / (parts * list->rows), row, left < TILE_ROWS ? left : TILE_ROWS);
+      }
+    }
+  }
+  return BENCH_OK;
+}
+
+BENCH_KERNEL(cpu, sparse) = {
+    .abi = BENCH_KERNEL_ABI,
+    BENCH_KERNEL_NAMES(sparse),
+    .summary = "the flash loop over the kept blocks of the mask only",
+    .wants_blocks = true,
+    .block = SPARSE_BLOCK,
+    .why_not = cpu_why_not,
+    .workspace_bytes = sparse_workspace_bytes,
+    .launch = sparse_launch,
+};
