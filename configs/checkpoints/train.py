@@ -342,9 +342,12 @@ def sample_batch(segments, batch, length, generator):
 
 
 def train(args, heldout, segments):
-    """Trains from scratch, saving the last weights now and then; returns the record of it."""
+    """Trains, saving the last weights now and then; returns the record of the run."""
     generator = torch.Generator().manual_seed(args.seed)
-    weights = init_weights(CONFIG, generator)
+    if args.init:
+        weights = load_safetensors(os.path.join(args.init, "model.safetensors"))
+    else:
+        weights = init_weights(CONFIG, generator)
     for tensor in weights.values():
         tensor.requires_grad_(True)
     matrices = [t for t in weights.values() if t.dim() == 2]
@@ -363,7 +366,7 @@ def train(args, heldout, segments):
     length, model_path = CONFIG["max_position_embeddings"], f"{args.out}/model.safetensors"
     write_json(f"{args.out}/config.json", CONFIG)
     begin, running, step = time.time(), None, 0
-    while step < args.steps and not stop:
+    while step < min(args.steps, args.stop_at or args.steps) and not stop:
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(step, args)
         rows = sample_batch(segments, args.batch, length, generator)
@@ -417,6 +420,8 @@ def main():
     parser.add_argument("--heldout", required=True, help="the held-out excerpt of the text")
     parser.add_argument("--heldout-from", default="Acts 1", help="heading where it starts")
     parser.add_argument("--steps", type=int, default=4500)
+    parser.add_argument("--stop-at", type=int, help="end after this step of the --steps schedule")
+    parser.add_argument("--init", help="folder of a checkpoint whose weights to start from")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--batch", type=int, default=2)
     parser.add_argument("--lr", type=float, default=3e-3)
@@ -439,7 +444,11 @@ def main():
         if not args.text:
             parser.error("--text is needed to train")
         heldout, segments = split_text(args.text, args.heldout, args.heldout_from)
-        record = train(args, heldout, segments)
+        record = []
+        if args.init:
+            with open(os.path.join(args.init, "reference.json")) as f:
+                record = json.load(f)["training"]
+        record = record + [train(args, heldout, segments)]
     reference = measure(args.out, heldout)
     reference["training"] = record
     write_json(reference_path, reference)

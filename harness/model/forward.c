@@ -1,12 +1,15 @@
 /* The layers of a Llama model over one sequence, from position 0.
  *
- * x [seq][hidden] is the residual stream. Projections run on slices of SLICE rows, so that the
- * intermediate states never exist for the whole sequence; only x, q, k, v and o do. Weights that
- * are not kept as float are converted once per layer. */
+ * x [seq][hidden] is the residual stream. Between two attentions every row goes its own way, so
+ * threads take slices of SLICE rows through all operations without waiting for one another, and
+ * the intermediate states exist for one slice a thread only. The slices do not depend on the
+ * number of threads, nor does the result. Weights that are not kept as float are converted once
+ * per layer. */
 #include "model/forward.h"
 
 #include <inttypes.h>
 #include <math.h>
+#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,7 +18,7 @@
 #include "model/checkpoint.h"
 #include "model/layers.h"
 
-#define SLICE 256
+#define SLICE BENCH_FORWARD_SLICE
 
 typedef struct forward {
   const bench_model *model;
@@ -32,11 +35,32 @@ typedef struct forward {
   float *lse;          /* [heads_q][seq] */
   float *cosine;       /* [seq][head_dim / 2] */
   float *sine;         /* [seq][head_dim / 2] */
-  float *norm;         /* [SLICE][hidden] */
-  float *wide;         /* [SLICE][max(heads_q * head_dim, intermediate)] */
-  float *up;           /* [SLICE][intermediate] */
+  float *scratch;      /* [threads][scratch_elements(info)] */
   float *layer_floats; /* one layer's weights, only where the model does not keep them */
 } forward;
+
+/* One thread's part of the scratch. */
+typedef struct slice_scratch {
+  float *norm; /* [SLICE][hidden] */
+  float *wide; /* [SLICE][max(heads_q * head_dim, intermediate)] */
+  float *up;   /* [SLICE][intermediate] */
+} slice_scratch;
+
+static int64_t wide_elements(const bench_model_info *info) {
+  const int64_t query = info->heads_q * info->head_dim;
+  return query > info->intermediate ? query : info->intermediate;
+}
+
+/* A multiple of 16 floats, since SLICE is. */
+static int64_t scratch_elements(const bench_model_info *info) {
+  return SLICE * (info->hidden + wide_elements(info) + info->intermediate);
+}
+
+static slice_scratch scratch_of_thread(const forward *f) {
+  float *norm = f->scratch + omp_get_thread_num() * scratch_elements(f->info);
+  float *wide = norm + SLICE * f->info->hidden;
+  return (slice_scratch){norm, wide, wide + SLICE * wide_elements(f->info)};
+}
 
 static int64_t layer_elements(const bench_model *model) {
   int64_t elements = 0;
@@ -50,8 +74,6 @@ static bench_code allocate(forward *f, bench_error *error) {
   const bench_model_info *info = f->info;
   const int64_t query = info->heads_q * info->head_dim;
   const int64_t key = info->heads_kv * info->head_dim;
-  const int64_t slice = f->seq < SLICE ? f->seq : SLICE;
-  const int64_t wide = query > info->intermediate ? query : info->intermediate;
   const struct {
     float **buffer;
     int64_t elements;
@@ -64,9 +86,7 @@ static bench_code allocate(forward *f, bench_error *error) {
       {&f->lse, f->seq * info->heads_q},
       {&f->cosine, f->seq * info->head_dim / 2},
       {&f->sine, f->seq * info->head_dim / 2},
-      {&f->norm, slice * info->hidden},
-      {&f->wide, slice * wide},
-      {&f->up, slice * info->intermediate},
+      {&f->scratch, omp_get_max_threads() * scratch_elements(info)},
       {&f->layer_floats, layer_elements(f->model)},
   };
   for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
@@ -83,8 +103,8 @@ static bench_code allocate(forward *f, bench_error *error) {
 
 /* All but x, which is the result. */
 static void release(forward *f) {
-  float *buffers[] = {f->q,    f->k,    f->v,    f->o,  f->lse,         f->cosine,
-                      f->sine, f->norm, f->wide, f->up, f->layer_floats};
+  float *buffers[] = {f->q,      f->k,    f->v,       f->o,           f->lse,
+                      f->cosine, f->sine, f->scratch, f->layer_floats};
   for (size_t i = 0; i < sizeof buffers / sizeof buffers[0]; i++) {
     free(buffers[i]);
   }
@@ -103,8 +123,9 @@ static void load_layer(forward *f, int64_t layer) {
 }
 
 /* Norm and the three projections of rows [first, first + n), into q, k and v by heads. */
-static void project_in(forward *f, int64_t first, int64_t n) {
+static void project_in(const forward *f, int64_t first, int64_t n) {
   const bench_model_info *info = f->info;
+  const slice_scratch to = scratch_of_thread(f);
   const struct {
     bench_layer_weight weight;
     int64_t heads;
@@ -114,41 +135,48 @@ static void project_in(forward *f, int64_t first, int64_t n) {
                {BENCH_WEIGHT_K, info->heads_kv, true, f->k},
                {BENCH_WEIGHT_V, info->heads_kv, false, f->v}};
   bench_rms_norm(f->x + first * info->hidden, f->weights[BENCH_WEIGHT_ATTN_NORM], n, info->hidden,
-                 info->rms_eps, f->norm);
+                 info->rms_eps, to.norm);
   for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
     const bench_head_slice slice = {parts[i].heads, f->seq, info->head_dim, first, n};
-    bench_linear(f->norm, f->weights[parts[i].weight], n, parts[i].heads * info->head_dim,
-                 info->hidden, 0.0f, f->wide);
-    bench_heads_scatter(&slice, f->wide, parts[i].rotated ? f->cosine : NULL, f->sine,
+    bench_linear(to.norm, f->weights[parts[i].weight], n, parts[i].heads * info->head_dim,
+                 info->hidden, 0.0f, to.wide);
+    bench_heads_scatter(&slice, to.wide, parts[i].rotated ? f->cosine : NULL, f->sine,
                         parts[i].out);
   }
 }
 
 /* Output projection and the gated feed-forward network of rows [first, first + n), both added to
  * the residual stream by the projection itself. */
-static void project_out(forward *f, int64_t first, int64_t n) {
+static void project_out(const forward *f, int64_t first, int64_t n) {
   const bench_model_info *info = f->info;
+  const slice_scratch to = scratch_of_thread(f);
   const bench_head_slice slice = {info->heads_q, f->seq, info->head_dim, first, n};
   float *x = f->x + first * info->hidden;
-  bench_heads_gather(&slice, f->o, f->wide);
-  bench_linear(f->wide, f->weights[BENCH_WEIGHT_O], n, info->hidden, info->heads_q * info->head_dim,
+  bench_heads_gather(&slice, f->o, to.wide);
+  bench_linear(to.wide, f->weights[BENCH_WEIGHT_O], n, info->hidden, info->heads_q * info->head_dim,
                1.0f, x);
-  bench_rms_norm(x, f->weights[BENCH_WEIGHT_MLP_NORM], n, info->hidden, info->rms_eps, f->norm);
-  bench_linear(f->norm, f->weights[BENCH_WEIGHT_GATE], n, info->intermediate, info->hidden, 0.0f,
-               f->wide);
-  bench_linear(f->norm, f->weights[BENCH_WEIGHT_UP], n, info->intermediate, info->hidden, 0.0f,
-               f->up);
-  bench_swiglu(f->wide, f->up, n * info->intermediate);
-  bench_linear(f->wide, f->weights[BENCH_WEIGHT_DOWN], n, info->hidden, info->intermediate, 1.0f,
+  bench_rms_norm(x, f->weights[BENCH_WEIGHT_MLP_NORM], n, info->hidden, info->rms_eps, to.norm);
+  bench_linear(to.norm, f->weights[BENCH_WEIGHT_GATE], n, info->intermediate, info->hidden, 0.0f,
+               to.wide);
+  bench_linear(to.norm, f->weights[BENCH_WEIGHT_UP], n, info->intermediate, info->hidden, 0.0f,
+               to.up);
+  bench_swiglu(to.wide, to.up, n * info->intermediate);
+  bench_linear(to.wide, f->weights[BENCH_WEIGHT_DOWN], n, info->hidden, info->intermediate, 1.0f,
                x);
+}
+
+/* `work` on every slice of rows, by all threads. */
+static void each_slice(const forward *f, void (*work)(const forward *f, int64_t first, int64_t n)) {
+#pragma omp parallel for schedule(dynamic)
+  for (int64_t first = 0; first < f->seq; first += SLICE) {
+    work(f, first, f->seq - first < SLICE ? f->seq - first : SLICE);
+  }
 }
 
 static bench_code run_layer(forward *f, int64_t layer, bench_model_layer_fn *on_layer,
                             void *context, bench_error *error) {
   load_layer(f, layer);
-  for (int64_t first = 0; first < f->seq; first += SLICE) {
-    project_in(f, first, f->seq - first < SLICE ? f->seq - first : SLICE);
-  }
+  each_slice(f, project_in);
   bench_code code = BENCH_OK;
   if (on_layer != NULL) {
     code = on_layer(context, layer, f->q, f->k, f->v);
@@ -156,8 +184,8 @@ static bench_code run_layer(forward *f, int64_t layer, bench_model_layer_fn *on_
   if (code == BENCH_OK) {
     code = bench_model_attention_run(&f->attention, f->q, f->k, f->v, f->o, f->lse, error);
   }
-  for (int64_t first = 0; code == BENCH_OK && first < f->seq; first += SLICE) {
-    project_out(f, first, f->seq - first < SLICE ? f->seq - first : SLICE);
+  if (code == BENCH_OK) {
+    each_slice(f, project_out);
   }
   return code;
 }
@@ -182,7 +210,7 @@ static bench_code embed(forward *f, const int64_t *tokens, bench_error *error) {
 
 static bench_code finish(forward *f, bench_error *error) {
   const int64_t hidden = f->info->hidden;
-  const float *gain = bench_weight_rows(bench_model_final_norm(f->model), 0, 1, f->norm);
+  const float *gain = bench_weight_rows(bench_model_final_norm(f->model), 0, 1, f->scratch);
   bench_rms_norm(f->x, gain, f->seq, hidden, f->info->rms_eps, f->x);
   for (int64_t i = 0; i < f->seq * hidden; i++) {
     if (!isfinite(f->x[i])) {

@@ -5,6 +5,9 @@
 
 #include "bench/model.h"
 
+/* Rows that a thread takes through a layer at a time. */
+#define BENCH_FORWARD_SLICE 64
+
 /* The states after the final norm, [seq][hidden], which the caller frees. */
 bench_code bench_model_hidden(const bench_model *model, const int64_t *tokens, int64_t seq,
                               bench_model_layer_fn *on_layer, void *context, float **out,

@@ -4,14 +4,12 @@
 #include "model/layers.h"
 
 #include <math.h>
-#include <omp.h>
 #include <string.h>
 
 #include "bench/blas.h"
 
 void bench_rms_norm(const float *x, const float *gain, int64_t n, int64_t width, double eps,
                     float *out) {
-#pragma omp parallel for
   for (int64_t r = 0; r < n; r++) {
     const float *from = x + r * width;
     float *to = out + r * width;
@@ -28,18 +26,9 @@ void bench_rms_norm(const float *x, const float *gain, int64_t n, int64_t width,
 
 void bench_linear(const float *x, const float *weight, int64_t n, int64_t rows, int64_t cols,
                   float keep, float *out) {
-  bench_sgemm_fn *sgemm = bench_blas_sgemm();
-#pragma omp parallel
-  {
-    const int64_t share = (rows + omp_get_num_threads() - 1) / omp_get_num_threads();
-    const int64_t first = share * omp_get_thread_num();
-    const int64_t count = rows - first < share ? rows - first : share;
-    if (count > 0) {
-      sgemm(BENCH_BLAS_ROW_MAJOR, BENCH_BLAS_PLAIN, BENCH_BLAS_TRANSPOSED, (int)n, (int)count,
-            (int)cols, 1.0f, x, (int)cols, weight + first * cols, (int)cols, keep, out + first,
-            (int)rows);
-    }
-  }
+  bench_blas_sgemm()(BENCH_BLAS_ROW_MAJOR, BENCH_BLAS_PLAIN, BENCH_BLAS_TRANSPOSED, (int)n,
+                     (int)rows, (int)cols, 1.0f, x, (int)cols, weight, (int)cols, keep, out,
+                     (int)rows);
 }
 
 void bench_rope_table(double theta, int64_t seq, int64_t head_dim, float *cosine, float *sine) {
@@ -65,7 +54,6 @@ static void rotate(const float *from, const float *cosine, const float *sine, in
 void bench_heads_scatter(const bench_head_slice *slice, const float *rows, const float *cosine,
                          const float *sine, float *heads) {
   const int64_t dim = slice->head_dim;
-#pragma omp parallel for
   for (int64_t r = 0; r < slice->n; r++) {
     const int64_t position = slice->first + r;
     for (int64_t h = 0; h < slice->heads; h++) {
@@ -82,7 +70,6 @@ void bench_heads_scatter(const bench_head_slice *slice, const float *rows, const
 
 void bench_heads_gather(const bench_head_slice *slice, const float *heads, float *rows) {
   const int64_t dim = slice->head_dim;
-#pragma omp parallel for
   for (int64_t r = 0; r < slice->n; r++) {
     for (int64_t h = 0; h < slice->heads; h++) {
       memcpy(rows + (r * slice->heads + h) * dim, heads + (h * slice->seq + slice->first + r) * dim,
@@ -92,7 +79,6 @@ void bench_heads_gather(const bench_head_slice *slice, const float *heads, float
 }
 
 void bench_swiglu(float *gate, const float *up, int64_t count) {
-#pragma omp parallel for
   for (int64_t i = 0; i < count; i++) {
     gate[i] = gate[i] / (1.0f + expf(-gate[i])) * up[i];
   }

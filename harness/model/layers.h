@@ -1,4 +1,5 @@
-/* The operations of a Llama layer other than attention, on rows of floats. `n` counts rows. */
+/* The operations of a Llama layer other than attention, on rows of floats. `n` counts rows. All
+ * but the table run in the calling thread: the caller shares slices of rows out among threads. */
 #ifndef BENCH_MODEL_LAYERS_H
 #define BENCH_MODEL_LAYERS_H
 
@@ -8,8 +9,8 @@
 void bench_rms_norm(const float *x, const float *gain, int64_t n, int64_t width, double eps,
                     float *out);
 
-/* out[n][rows] = x[n][cols] weight[rows][cols]^T + keep * out, by BLAS (which must be there:
- * bench_blas_sgemm), each thread computing its share of `rows`. */
+/* out[n][rows] = x[n][cols] weight[rows][cols]^T + keep * out, by BLAS, which must be there
+ * (bench_blas_sgemm). */
 void bench_linear(const float *x, const float *weight, int64_t n, int64_t rows, int64_t cols,
                   float keep, float *out);
 

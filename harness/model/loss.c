@@ -5,13 +5,14 @@
 #include <float.h>
 #include <inttypes.h>
 #include <math.h>
+#include <omp.h>
 #include <stdlib.h>
 
 #include "model/checkpoint.h"
 #include "model/forward.h"
 #include "model/layers.h"
 
-#define SLICE 256
+#define SLICE BENCH_FORWARD_SLICE
 #define VOCAB_SLICE 8192
 
 typedef struct row_sum {
@@ -46,7 +47,7 @@ bench_code bench_model_loss(const bench_model *model, const float *hidden, const
   const int64_t slice = vocab < VOCAB_SLICE ? vocab : VOCAB_SLICE;
   const size_t head_bytes = (size_t)(slice * width) * sizeof(float);
   row_sum *sums = malloc((size_t)seq * sizeof *sums);
-  float *logits = malloc((size_t)(SLICE * slice) * sizeof *logits);
+  float *logits = malloc((size_t)(omp_get_max_threads() * SLICE * slice) * sizeof *logits);
   float *scratch = model->floats == NULL ? malloc(head_bytes) : NULL;
   bench_code code = BENCH_OK;
   if (sums == NULL || logits == NULL || (model->floats == NULL && scratch == NULL)) {
@@ -59,12 +60,13 @@ bench_code bench_model_loss(const bench_model *model, const float *hidden, const
   for (int64_t first = 0; code == BENCH_OK && first < vocab; first += slice) {
     const int64_t count = vocab - first < slice ? vocab - first : slice;
     const float *head = bench_weight_rows(bench_model_head(model), first, count, scratch);
+#pragma omp parallel for schedule(dynamic)
     for (int64_t row = 0; row < rows; row += SLICE) {
       const int64_t n = rows - row < SLICE ? rows - row : SLICE;
-      bench_linear(hidden + row * width, head, n, count, width, 0.0f, logits);
-#pragma omp parallel for
+      float *mine = logits + omp_get_thread_num() * SLICE * slice;
+      bench_linear(hidden + row * width, head, n, count, width, 0.0f, mine);
       for (int64_t r = 0; r < n; r++) {
-        accumulate(&sums[row + r], logits + r * count, first, count, tokens[row + r + 1]);
+        accumulate(&sums[row + r], mine + r * count, first, count, tokens[row + r + 1]);
       }
     }
   }

@@ -48,6 +48,29 @@ static size_t blas_workspace_bytes(const bench_attn *attn, const bench_device *d
   return most + 128;
 }
 
+/* The largest of `count` scores. Sixteen maxima side by side: a single one would be a chain of
+ * comparisons that no compiler may cut. */
+static float blas_max(const float *scores, int64_t count) {
+  float most[16];
+  int64_t j = 0;
+  for (int i = 0; i < 16; i++) {
+    most[i] = -INFINITY;
+  }
+  for (; j + 16 <= count; j += 16) {
+#pragma omp simd
+    for (int i = 0; i < 16; i++) {
+      most[i] = scores[j + i] > most[i] ? scores[j + i] : most[i];
+    }
+  }
+  for (; j < count; j++) {
+    most[0] = fmaxf(most[0], scores[j]);
+  }
+  for (int i = 1; i < 16; i++) {
+    most[0] = fmaxf(most[0], most[i]);
+  }
+  return most[0];
+}
+
 /* Scores to weights exp(s - max), zero where the mask hides the key; returns their sum. */
 static float blas_softmax_row(const bench_launch *launch, int64_t row, float *scores, float *lse) {
   const bench_attn *attn = launch->attn;
@@ -56,10 +79,7 @@ static float blas_softmax_row(const bench_launch *launch, int64_t row, float *sc
   float sum = 0;
   row_runs runs = row_runs_of(attn, launch->blocks, row);
   for (bench_span run; row_runs_next(&runs, &run);) {
-#pragma omp simd reduction(max : max)
-    for (int64_t j = run.begin; j < run.end; j++) {
-      max = scores[j] > max ? scores[j] : max;
-    }
+    max = fmaxf(max, blas_max(scores + run.begin, run.end - run.begin));
   }
   int64_t done = 0;
   runs = row_runs_of(attn, launch->blocks, row);

@@ -28,7 +28,8 @@ static inline float convert_from_fp16(uint16_t half) {
   const uint32_t extended = (uint32_t)(int32_t)(int16_t)half;
   const float value = float_of_bits(extended << 13 & 0x8fffe000) * 0x1p112f;
   const int32_t size = (int32_t)(float_bits(value) & 0x7fffffff);
-  return float_of_bits(float_bits(value) | (size > 0x477fffff ? 0x7f800000u : 0u));
+  const uint32_t special = (uint32_t)((0x477fffff - size) >> 31) & 0x7f800000;
+  return float_of_bits(float_bits(value) | special);
 }
 
 /* Round to nearest even. A subnormal half is rounded by adding 0.5, which leaves ten fraction

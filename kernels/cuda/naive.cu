@@ -72,7 +72,8 @@ BENCH_DEVICE_FN void naive_scores(const NaiveShape &shape, const NaiveBlock &blo
   }
 }
 
-/* The maximum of one value per thread over the block; ends with a barrier on both sides. */
+/* The maximum of one value per thread over the block. It ends with a barrier, for where the mask
+ * hides a row's last chunk, naive_block_sum follows at once and writes the same places. */
 BENCH_DEVICE_FN float naive_block_max(const NaiveBlock &block, float value) {
   value = warp_max(value);
   if (thread_x() % BENCH_WARP == 0) {
@@ -96,7 +97,6 @@ BENCH_DEVICE_FN float naive_block_sum(const NaiveBlock &block, float value) {
   for (int w = 0; w < WARPS; w++) {
     sum += block.warps[w];
   }
-  sync_threads();
   return sum;
 }
 

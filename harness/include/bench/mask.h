@@ -58,12 +58,12 @@ bool bench_mask_is_simple(const bench_mask *mask);
 int bench_mask_spans(const bench_attn *attn, int64_t row, bench_span spans[2]);
 
 /* Exact number of visible pairs of one (batch entry, head). Constant time for full, causal,
- * window and sink+window; linear in block rows and kept blocks for BLOCK, whose draw depends on
- * attn->seed. */
+ * window and sink+window; linear in causal blocks for BLOCK, whose draw depends on attn->seed. */
 bench_code bench_mask_pairs(const bench_attn *attn, int64_t *pairs, bench_error *error);
 
 /* Resolves any mask to blocks of `block` rows and keys. For a BLOCK mask, `block` must be
- * attn->mask.block. Time and memory are linear in block rows and kept blocks.
+ * attn->mask.block. Memory is linear in block rows and kept blocks, and so is time but for BLOCK,
+ * whose draw visits every causal block once.
  * The caller frees `out` with bench_blocklist_free; after a failure there is nothing to free. */
 bench_code bench_blocklist_build(const bench_attn *attn, int64_t block, bench_blocklist *out,
                                  bench_error *error);

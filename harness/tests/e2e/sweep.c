@@ -53,19 +53,12 @@ static void every_row_is_whole(void **state) {
   result_table table = read_table(folder_of("whole"), "sweep.csv", &bench_sweep_table);
   assert_int_equal(table.rows, SMALL_ROWS);
   assert_int_equal(table_count(&table, "status", "ok"), SMALL_ROWS);
-  static const char *const filled[] = {"run_id",        "problem_id",
-                                       "case_id",       "variant",
-                                       "device",        "density",
-                                       "samples",       "time_ns_min",
-                                       "time_ns_sd",    "stop_reason",
-                                       "flops",         "bytes_min",
-                                       "tflops",        "gb_per_s",
-                                       "tokens_per_s",  "err_max_abs",
-                                       "err_tolerance", "rows_checked",
-                                       "entropy_nats",  "distance_tokens",
-                                       "sink_mass",     "kernel_hash",
-                                       "host",          "git_commit",
-                                       "timestamp_utc", "mem_predicted_bytes"};
+  static const char *const filled[] = {
+      "run_id",        "problem_id",   "case_id",      "variant",         "device",
+      "density",       "samples",      "time_ns_min",  "stop_reason",     "flops",
+      "bytes_min",     "tflops",       "gb_per_s",     "tokens_per_s",    "err_max_abs",
+      "err_tolerance", "rows_checked", "entropy_nats", "distance_tokens", "sink_mass",
+      "kernel_hash",   "host",         "git_commit",   "timestamp_utc",   "mem_predicted_bytes"};
   for (size_t row = 0; row < table.rows; row++) {
     for (size_t i = 0; i < sizeof filled / sizeof filled[0]; i++) {
       assert_string_not_equal(table_field(&table, row, filled[i]), "");
@@ -230,7 +223,7 @@ static void unwritable_folder(void **state) {
   bench_outcome outcome = run_bench("", "sweep %s --backend cpu -o /dev/null/results",
                                     scratch_file("small.toml", config));
   assert_int_equal(outcome.exit_status, 4);
-  assert_non_null(strstr(outcome.err, "/dev/null/results"));
+  assert_non_null(strstr(outcome.err, "/dev/null: is in the way"));
   outcome_free(&outcome);
 }
 

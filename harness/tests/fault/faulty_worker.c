@@ -32,11 +32,13 @@ static bench_code hang(const bench_launch *launch) {
   for (;;) {
     pause();
   }
+  return BENCH_OK;
 }
 
 static bench_code leaves(const bench_launch *launch) {
   (void)launch;
   _exit(3);
+  return BENCH_OK;
 }
 
 static bench_code out_of_memory(const bench_launch *launch) {

@@ -105,31 +105,29 @@ static void assert_row(const bench_attn *attn, const bench_blocklist *list, cons
   }
 }
 
-static void check(bench_attn attn) {
+static void check_with(const bench_attn *attn, const bench_blocklist *list) {
   const bench_kernel *kernel = &bench_kernel_cuda_naive_simt;
   const bench_device device = {.cc = 90};
-  bench_blocklist list;
-  const bool simple = bench_mask_is_simple(&attn.mask);
-  assert_null(kernel->why_not(&attn, &device));
-  if (!simple) {
-    assert_int_equal(bench_blocklist_build(&attn, attn.mask.block, &list, NULL), BENCH_OK);
-  }
-  tensors t = make_tensors(&attn);
-  const bench_launch launch = {.attn = &attn,
-                               .blocks = simple ? NULL : &list,
-                               .q = t.q,
-                               .k = t.k,
-                               .v = t.v,
-                               .o = t.o,
-                               .lse = t.lse};
+  assert_null(kernel->why_not(attn, &device));
+  tensors t = make_tensors(attn);
+  const bench_launch launch = {
+      .attn = attn, .blocks = list, .q = t.q, .k = t.k, .v = t.v, .o = t.o, .lse = t.lse};
   assert_int_equal(kernel->launch(&launch), BENCH_OK);
-  for (int64_t index = 0; index < bench_attn_rows(&attn); index++) {
-    assert_row(&attn, launch.blocks, &t, index);
+  for (int64_t index = 0; index < bench_attn_rows(attn); index++) {
+    assert_row(attn, list, &t, index);
   }
   free_tensors(&t);
-  if (!simple) {
-    bench_blocklist_free(&list);
+}
+
+static void check(bench_attn attn) {
+  if (bench_mask_is_simple(&attn.mask)) {
+    check_with(&attn, NULL);
+    return;
   }
+  bench_blocklist list;
+  assert_int_equal(bench_blocklist_build(&attn, attn.mask.block, &list, NULL), BENCH_OK);
+  check_with(&attn, &list);
+  bench_blocklist_free(&list);
 }
 
 static void every_mask(void **state) {
@@ -178,6 +176,21 @@ static void cross_shapes(void **state) {
   check(problem("block:density=0.6:size=160", 1, 1, 1, 16, 5, 420, BENCH_FP32));
 }
 
+/* A chunk that hides all its keys from the row, before one that shows some: a list may say so. */
+static void hidden_chunk_comes_first(void **state) {
+  (void)state;
+  const bench_attn attn = problem("block:density=1:size=16", 1, 1, 1, 16, 32, 32, BENCH_FP32);
+  bench_blocklist list;
+  assert_int_equal(bench_blocklist_build(&attn, 16, &list, NULL), BENCH_OK);
+  uint64_t *tiles = realloc(list.tiles, (size_t)(list.tile_count + 1) * 16 * sizeof *tiles);
+  assert_non_null(tiles);
+  memset(tiles + list.tile_count * 16, 0, 16 * sizeof *tiles);
+  list.tiles = tiles;
+  list.tile[list.row_begin[1]] = (int32_t)list.tile_count++;
+  check_with(&attn, &list);
+  bench_blocklist_free(&list);
+}
+
 static void large_scores_stay_finite(void **state) {
   (void)state;
   bench_attn attn = problem("causal", 1, 1, 1, 64, 40, 40, BENCH_FP32);
@@ -206,6 +219,7 @@ int main(void) {
       cmocka_unit_test(every_dtype_and_width),
       cmocka_unit_test(grouped_heads_and_batches),
       cmocka_unit_test(cross_shapes),
+      cmocka_unit_test(hidden_chunk_comes_first),
       cmocka_unit_test(large_scores_stay_finite),
       cmocka_unit_test(refusals_have_their_reason),
   };

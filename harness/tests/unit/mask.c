@@ -178,6 +178,9 @@ static void long_counts(void **state) {
   attn.mask = (bench_mask){.kind = BENCH_MASK_WINDOW, .window = INT64_MAX};
   assert_int_equal(bench_mask_pairs(&attn, &pairs, NULL), BENCH_OK);
   assert_int_equal(pairs, n * (n + 1) / 2);
+  attn.mask.both = true;
+  assert_int_equal(bench_mask_pairs(&attn, &pairs, NULL), BENCH_OK);
+  assert_int_equal(pairs, n * n);
 }
 
 int main(void) {

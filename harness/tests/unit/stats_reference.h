@@ -4,8 +4,14 @@
 #define BENCH_TEST_STATS_REFERENCE_H
 
 #include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 #include "bench/input.h"
 #include "bench/stat.h"
@@ -189,6 +195,31 @@ static inline bench_stat_core reference_head(const reference_layer *layer, int64
   }
   mean.distance_nosink_tokens /= (double)nosink_rows;
   return mean;
+}
+
+/* Within 1e-5 of the wanted value, or of `floor` where that is larger; NaN equals NaN. */
+static inline void check_value(const char *name, double value, double wanted, double floor) {
+  const double tolerance = 1e-5 * fmax(fabs(wanted), floor);
+  if (isnan(wanted) ? !isnan(value) : !(fabs(value - wanted) <= tolerance)) {
+    fail_msg("%s is %.12g, not %.12g", name, value, wanted);
+  }
+}
+
+static inline bench_stat_core *measure(const reference_layer *layer, int64_t row_stride) {
+  bench_stat_core *out = reference_memory((size_t)layer->attn.heads_q * sizeof *out);
+  const bench_blocklist *list = layer->attn.mask.kind == BENCH_MASK_BLOCK ? &layer->list : NULL;
+  bench_error error = {0};
+  assert_int_equal(
+      bench_stat_core_layer(&layer->attn, list, layer->q, layer->k, row_stride, out, &error),
+      BENCH_OK);
+  return out;
+}
+
+static inline bench_stat_core measure_one(const reference_layer *layer) {
+  bench_stat_core *out = measure(layer, 1);
+  const bench_stat_core first = out[0];
+  free(out);
+  return first;
 }
 
 #endif

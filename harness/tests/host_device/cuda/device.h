@@ -93,7 +93,7 @@ inline bool run_block(int threads) {
     fiber.context.uc_stack.ss_size = fiber.stack.size();
     makecontext(&fiber.context, fiber_main, 0);
   }
-  for (int turn = 0; turn < 10000000; turn++) {
+  for (int turn = 0; turn < 100000; turn++) {
     int left = 0;
     for (int n = 0; n < threads; n++) {
       block.thread = block.index % 2 == 0 ? n : threads - 1 - n;
