@@ -1,0 +1,134 @@
+/* The configs that ship, and the checks a newcomer runs first. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+
+#include "run_bench.h"
+
+/* Sweeps a config of the source tree into scratch/NAME. */
+static result_table sweep(const char *name, const char *options) {
+  char folder[256];
+  snprintf(folder, sizeof folder, "%s/%s", scratch_folder(), name);
+  bench_outcome outcome = run_bench("",
+                                    "sweep " BENCH_SOURCE_DIR
+                                    "/configs/%s.toml --backend cpu "
+                                    "-o %s %s",
+                                    name, folder, options);
+  if (outcome.exit_status != 0) {
+    fail_msg("%s: %s", name, outcome.err);
+  }
+  outcome_free(&outcome);
+  return read_table(folder, "sweep.csv", &bench_sweep_table);
+}
+
+static int64_t planned_rows(const char *name, const char *options) {
+  bench_outcome outcome = run_bench("",
+                                    "sweep " BENCH_SOURCE_DIR
+                                    "/configs/%s.toml --backend cpu "
+                                    "--dry-run --json %s",
+                                    name, options);
+  json_t *json = json_loads(outcome.out, 0, NULL);
+  int64_t rows = json_integer_value(json_object_get(json, "rows"));
+  json_decref(json);
+  outcome_free(&outcome);
+  return rows;
+}
+
+static void smoke(void **state) {
+  (void)state;
+  result_table table = sweep("smoke", "");
+  assert_int_equal(table.rows, planned_rows("smoke", ""));
+  assert_int_equal(table_count(&table, "status", "ok"), table.rows);
+  table_free(&table);
+}
+
+static size_t ok_rows(const result_table *table, const char *kernel, const char *mask_prefix) {
+  size_t count = 0;
+  for (size_t row = 0; row < table->rows; row++) {
+    count += strcmp(table_field(table, row, "status"), "ok") == 0 &&
+             strcmp(table_field(table, row, "kernel"), kernel) == 0 &&
+             atoi(table_field(table, row, "seq_q")) >= 1024 &&
+             strncmp(table_field(table, row, "mask"), mask_prefix, strlen(mask_prefix)) == 0;
+  }
+  return count;
+}
+
+/* The part of scale.toml that runs anywhere: every kernel has a row for every mask. */
+static void scale(void **state) {
+  (void)state;
+  static const char options[] =
+      "--filter 'seq=1024,mode=warm' --set sweep.budget.case_s=2.0 --set 'sweep.modes=[\"warm\"]'";
+  static const char *const kernels[] = {"naive", "blas", "flash", "sparse"};
+  static const char *const masks[] = {"full", "causal", "window:", "sink:", "block:"};
+  result_table table = sweep("scale", options);
+  assert_int_equal(table.rows, planned_rows("scale", options));
+  for (size_t k = 0; k < sizeof kernels / sizeof kernels[0]; k++) {
+    for (size_t m = 0; m < sizeof masks / sizeof masks[0]; m++) {
+      if (ok_rows(&table, kernels[k], masks[m]) == 0) {
+        fail_msg("no ok row of %s with mask %s", kernels[k], masks[m]);
+      }
+    }
+  }
+  size_t real = 0;
+  for (size_t row = 0; row < table.rows; row++) {
+    if (strncmp(table_field(&table, row, "input"), "model:", 6) == 0) {
+      real++;
+      assert_string_equal(table_field(&table, row, "status"), "ok");
+      assert_string_not_equal(table_field(&table, row, "entropy_nats"), "");
+      assert_string_not_equal(table_field(&table, row, "sink_mass"), "");
+    }
+  }
+  assert_true(real > 0);
+  table_free(&table);
+}
+
+/* sqlite3 takes the file as it is, and finds every row and column. */
+static void sqlite_imports(void **state) {
+  (void)state;
+  char command[512];
+  snprintf(command, sizeof command,
+           "sqlite3 :memory: '.import --csv %s/smoke/sweep.csv s' 'select count(*) from s' "
+           "\"select count(*) from pragma_table_info('s')\" >%s/sqlite.txt",
+           scratch_folder(), scratch_folder());
+  assert_int_equal(system(command), 0);
+  snprintf(command, sizeof command, "%s/sqlite.txt", scratch_folder());
+  FILE *file = fopen(command, "r");
+  int rows = 0;
+  int columns = 0;
+  assert_int_equal(fscanf(file, "%d %d", &rows, &columns), 2);
+  fclose(file);
+  assert_int_equal(rows, planned_rows("smoke", ""));
+  assert_int_equal(columns, bench_sweep_table.count);
+}
+
+static void check_covers(void **state) {
+  (void)state;
+  bench_outcome outcome = run_bench("", "check --backend cpu");
+  if (outcome.exit_status != 0) {
+    fail_msg("%s%s", outcome.out, outcome.err);
+  }
+  const char *total = strstr(outcome.out, " combinations on cpu");
+  assert_non_null(total);
+  while (total > outcome.out && total[-1] != '\n') {
+    total--;
+  }
+  assert_true(atoi(total) >= 500);
+  outcome_free(&outcome);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(smoke),
+      cmocka_unit_test(scale),
+      cmocka_unit_test(sqlite_imports),
+      cmocka_unit_test(check_covers),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
