@@ -1,4 +1,7 @@
 /* The cpu backend: host memory, the calling thread's order, the monotonic clock. */
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 #include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,8 +43,12 @@ static void describe(bench_device *device, int threads) {
     device->threads = omp_get_max_threads();
   }
 #if defined(__x86_64__)
-  device->has_avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-                     __builtin_cpu_supports("f16c");
+  unsigned eax;
+  unsigned ebx;
+  unsigned ecx;
+  unsigned edx;
+  bool has_f16c = __get_cpuid(1, &eax, &ebx, &ecx, &edx) != 0 && (ecx & bit_F16C) != 0;
+  device->has_avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c;
   device->has_avx512 = device->has_avx2 && __builtin_cpu_supports("avx512f") &&
                        __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
                        __builtin_cpu_supports("avx512vl");

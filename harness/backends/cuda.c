@@ -87,7 +87,7 @@ static int numa_node(const char *pci_bus_id) {
   char path[128];
   char id[32];
   size_t i = 0;
-  for (; pci_bus_id[i] != '\0' && i < sizeof id - 1; i++) {
+  for (; i < sizeof id - 1 && pci_bus_id[i] != '\0'; i++) {
     const char c = pci_bus_id[i];
     id[i] = c >= 'A' && c <= 'F' ? (char)(c - 'A' + 'a') : c;
   }

@@ -74,7 +74,7 @@ static void default_name(const char *label, char name[BENCH_NAME_MAX]) {
   }
   snprintf(name, BENCH_NAME_MAX, "%.*s", (int)length, file);
   if (length >= BENCH_NAME_MAX || !config_is_name(name)) {
-    strcpy(name, "sweep");
+    snprintf(name, BENCH_NAME_MAX, "sweep");
   }
 }
 
@@ -240,8 +240,8 @@ static bench_code read_file(const char *path, char **text, size_t *bytes, bench_
 
 bench_code bench_config_load(const char *path, const char *const *sets, size_t set_count,
                              bench_config *out, bench_error *error) {
-  char *text;
-  size_t bytes;
+  char *text = NULL;
+  size_t bytes = 0;
   bench_code code = read_file(path, &text, &bytes, error);
   if (code != BENCH_OK) {
     return code;

@@ -1,6 +1,7 @@
 /* Checks between the keys of one [[grid]]: what excludes what, what is missing, and that every
  * combination of the lists is a problem within the limits. A fault is shown at the key that a
  * reader would change. */
+#include <assert.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -185,6 +186,7 @@ static bench_code check_size(config_reader *reader, const bench_grid *grid,
     batch = fits > batch ? fits : batch;
   }
   int64_t heads = largest(&grid->heads, model->heads);
+  assert(heads > 0 && "check_source_of_shape asks for heads, and they have a least value");
   if (batch > HEADS_MAX / heads) {
     const bench_toml *node = note->given[by_tokens ? GRID_TOKENS : GRID_BATCH];
     return config_fault(reader, node == NULL ? note->header : node,

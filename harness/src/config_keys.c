@@ -208,26 +208,37 @@ static const config_type path_type = {.kinds = CONFIG_KIND(STRING),
                                       .read = read_path,
                                       .drop = drop_path};
 
-/* Appends a grid: the defaults, then the keys of its own table. */
+/* A grid of the file: the defaults, then the keys of its own table. */
 static bench_code add_grid(config_reader *reader, config_draft *draft, const bench_toml *node) {
+  if (node->kind != BENCH_TOML_TABLE) {
+    return config_fault(reader, node, "a grid must be a table");
+  }
   bench_config *config = &draft->config;
-  bench_grid *grids = realloc(config->grids, (config->grid_count + 1) * sizeof *grids);
-  if (grids == NULL) {
-    return config_no_memory(reader);
-  }
-  config->grids = grids;
-  config_grid_note *notes = realloc(draft->notes, (config->grid_count + 1) * sizeof *notes);
-  if (notes == NULL) {
-    return config_no_memory(reader);
-  }
-  draft->notes = notes;
-  bench_grid *grid = &grids[config->grid_count];
-  config_grid_note *note = &notes[config->grid_count++];
-  *grid = (bench_grid){.line = node->line};
-  *note = (config_grid_note){.header = node};
+  config_grid_note *note = &draft->notes[config->grid_count];
+  bench_grid *grid = &config->grids[config->grid_count++];
+  grid->line = node->line;
+  note->header = node;
   bench_code code = config_read_table(reader, &config_grid_table, draft->grid_defaults, grid, NULL);
   if (code == BENCH_OK) {
     code = config_read_table(reader, &config_grid_table, node, grid, note->given);
+  }
+  return code;
+}
+
+/* All grids of the file; they are one list, even where the [[grid]] stand apart. */
+static bench_code add_grids(config_reader *reader, config_draft *draft, const bench_toml *node) {
+  if (node->count > CONFIG_LIST_MAX) {
+    return config_fault(reader, node, "there are %zu grids; a config may have %d", node->count,
+                        CONFIG_LIST_MAX);
+  }
+  draft->config.grids = calloc(node->count + 1, sizeof *draft->config.grids);
+  draft->notes = calloc(node->count + 1, sizeof *draft->notes);
+  if (draft->config.grids == NULL || draft->notes == NULL) {
+    return config_no_memory(reader);
+  }
+  bench_code code = BENCH_OK;
+  for (size_t i = 0; code == BENCH_OK && i < node->count; i++) {
+    code = add_grid(reader, draft, &node->item[i]);
   }
   return code;
 }
@@ -248,21 +259,16 @@ static bench_code read_grids(config_reader *reader, const config_key *key, const
                             ? "a grid is written [[grid]], in double brackets"
                             : "name one key of the grids, as in grid.seq=[64]");
   }
-  if (node->kind == BENCH_TOML_TABLE && config->grid_count == 0) {
+  if (node->kind == BENCH_TOML_LIST) {
+    return add_grids(reader, draft, node);
+  }
+  if (config->grid_count == 0) {
     return config_fault_key(reader, node, "there is no [[grid]] that this could apply to");
   }
   bench_code code = BENCH_OK;
-  if (node->kind == BENCH_TOML_TABLE) {
-    for (size_t i = 0; code == BENCH_OK && i < config->grid_count; i++) {
-      code = config_read_table(reader, &config_grid_table, node, &config->grids[i],
-                               draft->notes[i].given);
-    }
-    return code;
-  }
-  for (size_t i = 0; code == BENCH_OK && i < node->count; i++) {
-    code = node->item[i].kind == BENCH_TOML_TABLE
-               ? add_grid(reader, draft, &node->item[i])
-               : config_fault(reader, &node->item[i], "a grid must be a table");
+  for (size_t i = 0; code == BENCH_OK && i < config->grid_count; i++) {
+    code = config_read_table(reader, &config_grid_table, node, &config->grids[i],
+                             draft->notes[i].given);
   }
   return code;
 }

@@ -29,11 +29,8 @@ static bench_code take_sample(const bench_work *work, const bench_kernel *kernel
   if (code != BENCH_OK) {
     return code;
   }
-  code = bench_work_launch(work, kernel, list, workspace);
-  if (code != BENCH_OK) {
-    return bench_fail(error, code, "the kernel refused to launch");
-  }
-  return backend->timer_stop(work->context, time_ns, error);
+  code = bench_work_launch(work, kernel, list, workspace, error);
+  return code == BENCH_OK ? backend->timer_stop(work->context, time_ns, error) : code;
 }
 
 static bool precise_enough(const bench_measurement *taken, double *sorted) {
@@ -71,9 +68,9 @@ bench_code bench_measure(const bench_work *work, const bench_kernel *kernel,
   if (out->time_ns == NULL || sorted == NULL) {
     code = bench_fail(error, BENCH_ERR_NOMEM, "no memory for samples");
   }
-  double unused;
-  if (code == BENCH_OK) { /* one untimed run: code and workspace are touched */
-    code = take_sample(work, kernel, list, workspace, false, &unused, error);
+  double warm_up_ns;
+  if (code == BENCH_OK && mode != BENCH_MODE_COLD) { /* verifying left other data in the caches */
+    code = take_sample(work, kernel, list, workspace, false, &warm_up_ns, error);
   }
   double start_s = bench_proc_monotonic_s();
   double end_s = start_s + (sustained ? fmax(budget_s, SUSTAINED_MIN_S) : budget_s);

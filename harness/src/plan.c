@@ -20,8 +20,8 @@ static const struct {
   const char *family;
   double flops_per_s;
 } rate_table[] = {
-    {"cpu", "reference", 0.5e9}, {"cpu", "naive", 2e9},   {"cpu", "blas", 15e9},
-    {"cpu", "flash", 20e9},      {"cpu", "sparse", 15e9}, {"cpu", "null", 1e15},
+    {"cpu", "reference", 1e9}, {"cpu", "naive", 5e9},   {"cpu", "blas", 20e9},
+    {"cpu", "flash", 25e9},    {"cpu", "sparse", 25e9}, {"cpu", "null", 1e15},
     {"cuda", "naive", 100e9},
 };
 

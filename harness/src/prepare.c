@@ -330,7 +330,7 @@ bench_code bench_work_canaries(bench_work *work, bool *intact, bench_error *erro
 }
 
 bench_code bench_work_launch(const bench_work *work, const bench_kernel *kernel,
-                             const bench_blocklist *list, void *workspace) {
+                             const bench_blocklist *list, void *workspace, bench_error *error) {
   bench_launch launch = {.attn = &work->attn,
                          .blocks = list,
                          .workspace = workspace,
@@ -345,6 +345,9 @@ bench_code bench_work_launch(const bench_work *work, const bench_kernel *kernel,
     launch.lse = layer->lse;
     bench_code code = kernel->launch(&launch);
     if (code != BENCH_OK) {
+      bench_fail(error, code, "the kernel refused to launch");
+      /* A backend that enqueues says what went wrong when it is next waited for. */
+      work->backend->sync(work->context, error);
       return code;
     }
   }

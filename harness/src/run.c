@@ -318,6 +318,7 @@ static void run_one(void *context, size_t index, bench_gbench_result *result) {
   run->progress.done++;
   if (row.status[0] == '\0') {
     snprintf(result->skipped, sizeof result->skipped, "stopped");
+    free(samples);
     return;
   }
   copy_statistics(run, &row);

@@ -18,8 +18,6 @@
 #include "platform/proc.h"
 #include "src/protocol.h"
 
-extern char **environ;
-
 /* How long a fresh worker may take to open its device: a CUDA context on a busy node. */
 #define HELLO_TIMEOUT_S 120.0
 

@@ -358,10 +358,9 @@ bench_code bench_verify(bench_work *work, const bench_kernel *kernel, const benc
     code = bench_work_poison(work, error);
   }
   if (code == BENCH_OK) {
-    code = bench_work_launch(work, kernel, list, workspace);
-    if (code != BENCH_OK) {
-      return bench_fail(error, code, "the kernel refused to launch");
-    }
+    code = bench_work_launch(work, kernel, list, workspace, error);
+  }
+  if (code == BENCH_OK) {
     code = work->backend->sync(work->context, error);
   }
   if (code == BENCH_OK && computes) {

@@ -64,7 +64,7 @@ bench_code bench_guarded_check(const bench_backend *backend, bench_context *cont
 
 /* Enqueues all layers of the timed region, in turn. Nothing else: this is what is timed. */
 bench_code bench_work_launch(const bench_work *work, const bench_kernel *kernel,
-                             const bench_blocklist *list, void *workspace);
+                             const bench_blocklist *list, void *workspace, bench_error *error);
 
 /* verify.c: what a comparison with the fp64 reference found. */
 typedef struct bench_verdict {

@@ -29,7 +29,9 @@ typedef struct session {
   const bench_backend *backend;
   bench_context *context;
   int64_t memory_free_at_start;
-  bench_work work; /* of the last problem; backend NULL: none */
+  bench_work work;            /* of the last problem; backend NULL: none */
+  const bench_kernel *judged; /* what `verdict` is about, for this problem; NULL: nothing */
+  bench_verdict verdict;
 } session;
 
 static void send(session *s, json_t *event) {
@@ -45,11 +47,17 @@ static void enter_phase(session *s, const char *name) {
   bench_nvtx_push(name);
 }
 
-static void bind_threads(const bench_device *device) {
+/* Binds every thread to a core of its own, near the device where that is known, and tells the
+ * device's NUMA node. */
+static void bind_threads(bench_device *device) {
   bench_topology *topology = bench_topology_open();
-  int near_gpu = bench_topology_numa_of_pci(topology, device->pci_bus_id);
-  bench_topology_prefer_numa(topology, near_gpu >= 0 ? near_gpu : device->numa_node);
-  omp_set_num_threads(device->threads > 0 ? device->threads : 1);
+  if (device->numa_node < 0) {
+    device->numa_node = bench_topology_numa_of_pci(topology, device->pci_bus_id);
+  }
+  bench_topology_prefer_numa(topology, device->numa_node);
+  int cores = bench_topology_get_facts(topology).cores;
+  int threads = device->threads > 0 ? device->threads : cores;
+  omp_set_num_threads(threads > 0 ? threads : 1);
 #pragma omp parallel
   { bench_topology_bind_thread(topology, omp_get_thread_num()); }
   bench_topology_close(topology);
@@ -79,11 +87,11 @@ static void handle_hello(session *s, const json_t *request) {
     answer_error(s, error.message);
     return;
   }
-  const bench_device *device = s->backend->device(s->context);
-  bind_threads(device);
+  bench_device device = *s->backend->device(s->context);
+  bind_threads(&device);
   s->backend->memory_free(s->context, &s->memory_free_at_start, &error);
   send(s, json_pack("{s:s s:i s:o}", "ev", "hello", "protocol", BENCH_PROTOCOL, "device",
-                    bench_device_to_json(device)));
+                    bench_device_to_json(&device)));
 }
 
 /* Everything one case has in hand. */
@@ -146,6 +154,7 @@ static bench_code prepare(session *s, const request *asked, bench_error *error) 
     return BENCH_OK;
   }
   bench_work_close(&s->work);
+  s->judged = NULL;
   enter_phase(s, "prepare");
   bench_code code = bench_work_open(s->backend, s->context, &asked->work, &s->work, error);
   bench_nvtx_pop();
@@ -159,7 +168,7 @@ static int64_t statistics_stride(const bench_work *work, int threads, double cas
   bench_mask_pairs(&work->attn, &pairs, &ignored);
   double scores = (double)pairs * (double)(work->attn.batch * work->attn.heads_q) *
                   (double)work->layers_distinct;
-  double seconds = scores / (STATISTICS_SCORES_PER_S * (threads > 0 ? threads : 1));
+  double seconds = scores / (STATISTICS_SCORES_PER_S * threads);
   double stride = ceil(seconds / fmax(case_s, 1.0));
   return stride < 1 ? 1 : (int64_t)stride;
 }
@@ -199,6 +208,21 @@ static json_t *samples_json(const bench_measurement *taken) {
   return samples;
 }
 
+/* Once per problem and kernel: the modes of a case share the verdict. */
+static bench_code verify(session *s, const request *asked, const bench_kernel *kernel,
+                         const bench_blocklist *list, void *workspace, size_t workspace_bytes,
+                         bench_error *error) {
+  if (s->judged == kernel) {
+    return BENCH_OK;
+  }
+  enter_phase(s, "verify");
+  bench_code code = bench_verify(&s->work, kernel, list, workspace, workspace_bytes, asked->whole,
+                                 &s->verdict, error);
+  bench_nvtx_pop();
+  s->judged = code == BENCH_OK ? kernel : NULL;
+  return code;
+}
+
 /* The kernel is verified, then, if right, timed. Fills the row's columns and the samples. */
 static bench_code verify_and_measure(session *s, const request *asked,
                                      const bench_kernel_entry *entry, bench_row *row,
@@ -218,19 +242,16 @@ static bench_code verify_and_measure(session *s, const request *asked,
   if (code != BENCH_OK) {
     return code;
   }
-  bench_verdict verdict;
-  enter_phase(s, "verify");
-  code = bench_verify(work, kernel, list, workspace, bytes, asked->whole, &verdict, error);
-  bench_nvtx_pop();
+  code = verify(s, asked, kernel, list, workspace, bytes, error);
   if (code == BENCH_OK) {
-    row->err_max_abs = verdict.err_max_abs;
-    row->err_rel_l2 = verdict.err_rel_l2;
-    row->err_tolerance = verdict.err_tolerance;
-    row->rows_checked = verdict.rows_checked;
+    row->err_max_abs = s->verdict.err_max_abs;
+    row->err_rel_l2 = s->verdict.err_rel_l2;
+    row->err_tolerance = s->verdict.err_tolerance;
+    row->rows_checked = s->verdict.rows_checked;
   }
-  if (code == BENCH_OK && !verdict.right) {
+  if (code == BENCH_OK && !s->verdict.right) {
     *status = "wrong";
-    bench_text_copy(row->reason, sizeof row->reason, verdict.reason);
+    bench_text_copy(row->reason, sizeof row->reason, s->verdict.reason);
   } else if (code == BENCH_OK && !asked->check_only) {
     bench_measurement taken;
     enter_phase(s, "measure");

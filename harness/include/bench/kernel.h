@@ -72,7 +72,7 @@ typedef struct bench_kernel {
 /* One row of a backend's generated table. */
 typedef struct bench_kernel_entry {
   const bench_kernel *kernel;
-  const char *source_hash; /* first 16 hex digits of the source file's SHA-256 */
+  const char *source_hash; /* 16 hex digits over the source file and the headers beside it */
 } bench_kernel_entry;
 
 #define BENCH_KERNEL_PASTE_(backend, family, variant) bench_kernel_##backend##_##family##_##variant

@@ -26,7 +26,7 @@ typedef struct bench_summary {
 void bench_summarize(const double *samples, int64_t count, double *sorted, bench_summary *out);
 
 /* Ranks (0-based, inclusive) of the order statistics that bracket the median with at least 95 %
- * confidence: the largest l with P(Binomial(n, 1/2) < l) <= 2.5 %, and its mirror. False if n < 6.
+ * confidence: the largest l with P(Binomial(n, 1/2) <= l) <= 2.5 %, and its mirror. False if n < 6.
  */
 bool bench_median_ranks(int64_t count, int64_t *lo, int64_t *hi);
 

@@ -4,23 +4,29 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { BYTES_MAX = 1 << 20 };
 
+static uint8_t buffer[BYTES_MAX];
+
 static int replay(const char *path) {
-  uint8_t *data = malloc(BYTES_MAX);
   FILE *file = fopen(path, "rb");
-  if (data == NULL || file == NULL) {
+  if (file == NULL) {
     fprintf(stderr, "%s: cannot be read\n", path);
     return 1;
   }
-  size_t size = fread(data, 1, BYTES_MAX, file);
+  size_t size = fread(buffer, 1, sizeof buffer, file);
   fclose(file);
-  data = realloc(data, size > 0 ? size : 1); /* its true size, for AddressSanitizer to guard */
-  int result = data == NULL ? 1 : LLVMFuzzerTestOneInput(data, size);
+  uint8_t *data = malloc(size > 0 ? size : 1); /* its true size, for AddressSanitizer to guard */
+  if (data == NULL) {
+    return 1;
+  }
+  memcpy(data, buffer, size);
+  int result = LLVMFuzzerTestOneInput(data, size);
   free(data);
   return result;
 }

@@ -44,26 +44,29 @@ static bench_attn problem(const char *mask, int64_t batch, int64_t heads_q, int6
   return attn;
 }
 
+/* Memory full of NaN, so that what is not written is seen. */
+static void *allocate(int64_t count, size_t each) {
+  const size_t bytes = (size_t)count * each;
+  void *memory = malloc(bytes);
+  if (memory == NULL) {
+    abort();
+  }
+  return memset(memory, 0xff, bytes);
+}
+
 static void *filled(const bench_attn *attn, bench_tensor tensor, int64_t count) {
-  void *memory = malloc((size_t)count * bench_dtype_bytes(attn->dtype));
-  assert_non_null(memory);
+  void *memory = allocate(count, bench_dtype_bytes(attn->dtype));
   bench_input_fill(attn->input, attn->seed, 0, tensor, attn->dtype, memory, count);
   return memory;
 }
 
-/* Output starts as NaN, so that what is not written is seen. */
 static tensors make_tensors(const bench_attn *attn) {
   tensors t;
   t.q = filled(attn, BENCH_TENSOR_Q, bench_attn_q_elements(attn));
   t.k = filled(attn, BENCH_TENSOR_K, bench_attn_kv_elements(attn));
   t.v = filled(attn, BENCH_TENSOR_V, bench_attn_kv_elements(attn));
-  const size_t bytes = (size_t)bench_attn_q_elements(attn) * bench_dtype_bytes(attn->dtype);
-  const size_t lse_bytes = (size_t)bench_attn_rows(attn) * sizeof(float);
-  t.o = malloc(bytes);
-  t.lse = malloc(lse_bytes);
-  assert_true(t.o != NULL && t.lse != NULL);
-  memset(t.o, 0xff, bytes);
-  memset(t.lse, 0xff, lse_bytes);
+  t.o = allocate(bench_attn_q_elements(attn), bench_dtype_bytes(attn->dtype));
+  t.lse = allocate(bench_attn_rows(attn), sizeof *t.lse);
   return t;
 }
 
@@ -79,13 +82,12 @@ static void assert_row(const bench_attn *attn, const bench_blocklist *list, cons
                        int64_t index) {
   /* Rounding of O itself, then of sums in float. */
   static const double relative[] = {2e-6, 0x1p-11, 0x1p-8};
-  double *scratch = malloc((size_t)attn->seq_kv * sizeof *scratch);
+  double *scratch = allocate(attn->seq_kv, sizeof *scratch);
   double expected[512];
   float got[512];
   double lse;
   const int64_t d = attn->head_dim;
   const int64_t head = index / attn->seq_q;
-  assert_non_null(scratch);
   bench_reference_row(attn, list, t->q, t->k, t->v, head / attn->heads_q, head % attn->heads_q,
                       index % attn->seq_q, scratch, expected, &lse);
   free(scratch);

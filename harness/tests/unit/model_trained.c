@@ -68,7 +68,7 @@ static void compare_loss(const trained *with, int64_t window) {
     total += loss;
   }
   const double mean = total / (double)(windows * (window - 1));
-  print_message("%s: windows of %d: loss %.6f, PyTorch %.6f\n", with->model->info.name, (int)window,
+  print_message("%s: windows of %d: loss %.8f, PyTorch %.8f\n", with->model->info.name, (int)window,
                 mean, wanted);
   assert_true(fabs(mean - wanted) < LOSS_TOLERANCE);
 }

@@ -1,16 +1,30 @@
-/* A backend plug-in that does nothing, for the test of the loader. FAKE_FAULT names what is wrong
- * with it: FAKE_NONE, or a fault that the loader has to refuse. */
+/* A backend plug-in that does nothing, for the test of the loader. Each of the macros below, given
+ * by the build, makes one fault that the loader has to refuse. */
 #include "bench/backend.h"
 
-enum { FAKE_NONE, FAKE_ABI, FAKE_FUNCTION, FAKE_KERNEL_ABI, FAKE_KERNEL_LAUNCH };
+#ifndef FAKE_ABI
+#define FAKE_ABI BENCH_BACKEND_ABI
+#endif
+#ifndef FAKE_KERNEL_ABI
+#define FAKE_KERNEL_ABI BENCH_KERNEL_ABI
+#endif
+#ifndef FAKE_LAUNCH
+#define FAKE_LAUNCH launch
+#endif
+#ifndef FAKE_FLUSH
+#define FAKE_FLUSH act
+#endif
+#ifndef FAKE_ENTRY
+#define FAKE_ENTRY bench_backend_plugin
+#endif
 
 static const char *why_not(const bench_attn *attn, const bench_device *device) {
   (void)attn;
   (void)device;
   return "a fake";
 }
-static bench_code launch(const bench_launch *launch) {
-  (void)launch;
+__attribute__((unused)) static bench_code launch(const bench_launch *work) {
+  (void)work;
   return BENCH_OK;
 }
 static int device_count(bench_error *why_none) {
@@ -69,17 +83,17 @@ static bench_code stop(bench_context *context, double *time_ns, bench_error *err
 }
 
 static const bench_kernel kernel = {
-    .abi = BENCH_KERNEL_ABI + (FAKE_FAULT == FAKE_KERNEL_ABI),
+    .abi = FAKE_KERNEL_ABI,
     .family = "naive",
     .variant = "fake",
     .summary = "does nothing",
     .why_not = why_not,
-    .launch = FAKE_FAULT == FAKE_KERNEL_LAUNCH ? NULL : launch,
+    .launch = FAKE_LAUNCH,
 };
 static const bench_kernel_entry entries[] = {{&kernel, "0123456789abcdef"}};
 
 static const bench_backend backend = {
-    .abi = BENCH_BACKEND_ABI + (FAKE_FAULT == FAKE_ABI),
+    .abi = FAKE_ABI,
     .name = "fake",
     .kernels = entries,
     .kernel_count = 1,
@@ -95,14 +109,11 @@ static const bench_backend backend = {
     .memory_free = memory_free,
     .stream = stream,
     .sync = act,
-    .flush_cache = FAKE_FAULT == FAKE_FUNCTION ? NULL : act,
+    .flush_cache = FAKE_FLUSH,
     .timer_start = act,
     .timer_stop = stop,
 };
 
-#ifndef FAKE_ENTRY /* what the plug-in exports */
-#define FAKE_ENTRY bench_backend_plugin
-#endif
 const bench_backend *FAKE_ENTRY(void);
 
 const bench_backend *FAKE_ENTRY(void) {

@@ -76,7 +76,7 @@ static void needle_rows(void **state) {
   assert_true(core.entropy_nats >= 0.0 && core.entropy_nats < 1e-12);
   check_value("sum_p2", core.sum_p2, 1.0, 0.0);
   check_value("p_max", core.p_max, 1.0, 0.0);
-  check_value("distance", core.distance_tokens, (123 * 124 / 2 + 276 * 277 / 2) / 400.0, 0.0);
+  check_value("distance", core.distance_tokens, (123.0 * 124 / 2 + 276.0 * 277 / 2) / 400, 0.0);
   check_value("window16", core.window16_mass, 31.0 / 400.0, 0.0);
   check_value("max_logit", core.max_logit, 2500.0, 0.0);
   reference_free(&layer);
