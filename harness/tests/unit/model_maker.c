@@ -128,16 +128,17 @@ void made_model_write(const made_model *made, const char *folder) {
   made_file_write(folder, "config.json", text, strlen(text));
 
   text = made->header_text != NULL ? made->header_text : header;
-  const size_t pad = (strlen(text) % 2 == 1) != made->shape.unaligned ? 1 : 0;
-  const uint64_t length = strlen(text) + pad;
+  const size_t text_bytes = strlen(text);
+  const size_t pad = (text_bytes % 2 == 1) != made->shape.unaligned ? 1 : 0;
+  const uint64_t length = text_bytes + pad;
   const uint64_t told = made->lie ? made->header_length : length;
   unsigned char *file = malloc(8 + length + made->data_bytes);
   assert(file != NULL);
   for (int i = 0; i < 8; i++) {
     file[i] = (unsigned char)(told >> (8 * i));
   }
-  memcpy(file + 8, text, strlen(text));
-  memset(file + 8 + strlen(text), ' ', pad);
+  memcpy(file + 8, text, text_bytes);
+  memset(file + 8 + text_bytes, ' ', pad);
   memcpy(file + 8 + length, made->data, made->data_bytes);
   made_file_write(folder, "model.safetensors", file, 8 + length + made->data_bytes - made->cut);
   free(file);
