@@ -40,7 +40,7 @@ static void describe(const bench_problem *problem, const char *family, const cha
 
 static void check_one(check *c, const bench_problem *problem, const char *family) {
   const bench_case planned = {.family = family};
-  json_t *request = bench_case_request(problem, &planned, "check", 0, true, false);
+  json_t *request = bench_case_request(problem, &planned, "check", 0, true);
   json_t *result = NULL;
   char reason[512] = "";
   const char *status = "crashed";

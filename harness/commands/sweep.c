@@ -21,6 +21,7 @@ static const char help[] =
     "  --dry-run            count cases, work, memory and time, and run nothing\n"
     "  --resume             go on with a folder that has rows already\n"
     "  --shard I/N          only the I-th of N parts, I from 1\n"
+    "  --check lse          compute the statistics once more by identities of the log-sum-exp\n"
     "  --seed N             seed of inputs and block masks\n"
     "  --progress WHEN      auto (default), always or never\n"
     "  --json               print a JSON summary instead of the table\n\n"
@@ -34,6 +35,7 @@ enum {
   OPTION_DRY_RUN,
   OPTION_RESUME,
   OPTION_SHARD,
+  OPTION_CHECK,
   OPTION_SEED,
   OPTION_PROGRESS,
   OPTION_JSON,
@@ -47,6 +49,7 @@ static const struct option long_options[] = {{"backend", required_argument, NULL
                                              {"dry-run", no_argument, NULL, OPTION_DRY_RUN},
                                              {"resume", no_argument, NULL, OPTION_RESUME},
                                              {"shard", required_argument, NULL, OPTION_SHARD},
+                                             {"check", required_argument, NULL, OPTION_CHECK},
                                              {"seed", required_argument, NULL, OPTION_SEED},
                                              {"progress", required_argument, NULL, OPTION_PROGRESS},
                                              {"json", no_argument, NULL, OPTION_JSON},
@@ -118,6 +121,11 @@ static int add_seed(const char *value, char *text, size_t bytes, bench_sweep_opt
   return 0;
 }
 
+static int parse_check(const char *text, bench_sweep_options *options) {
+  options->check_lse = strcmp(text, "lse") == 0;
+  return options->check_lse ? 0 : bench_usage_error("sweep", "--check %s: expected lse", text);
+}
+
 static int parse_device(const char *text, bench_sweep_options *options) {
   long device;
   if (!parse_number(text, 0, 1023, &device)) {
@@ -158,6 +166,9 @@ static int parse_options(int argc, char **argv, char *seed_text, size_t seed_byt
         break;
       case OPTION_SHARD:
         status = parse_shard(optarg, options);
+        break;
+      case OPTION_CHECK:
+        status = parse_check(optarg, options);
         break;
       case OPTION_SEED:
         status = add_seed(optarg, seed_text, seed_bytes, options);

@@ -27,7 +27,7 @@ static const struct {
 
 static double predicted_rate(const bench_target *target, const char *family) {
   for (size_t i = 0; i < sizeof rate_table / sizeof rate_table[0]; i++) {
-    if (strcmp(rate_table[i].backend, target->backend->name) == 0 &&
+    if (strcmp(rate_table[i].backend, target->device.backend) == 0 &&
         strcmp(rate_table[i].family, family) == 0) {
       int threads = target->device.threads > 0 ? target->device.threads : 1;
       return rate_table[i].flops_per_s * threads;
@@ -134,6 +134,9 @@ static bench_code add_case(builder *b, size_t problem_index, const char *family)
   planned->mem_predicted_bytes =
       bench_tensor_bytes(&problem->attn, problem->layers_distinct) + flush_bytes(b->target);
   planned->time_predicted_s = (double)problem->flops / predicted_rate(b->target, family);
+  if (planned->why_not == NULL && b->target->absent[0] != '\0') {
+    planned->why_not = b->target->absent;
+  }
   if (planned->why_not != NULL) {
     return BENCH_OK;
   }

@@ -11,8 +11,8 @@ const char *bench_plan_why_not(const bench_case *planned, bench_mode mode,
     return planned->why_not;
   }
   if (mode == BENCH_MODE_GRAPH) {
-    return strcmp(target->backend->name, "cuda") == 0 ? "CUDA graphs are not captured yet"
-                                                      : "graph is a mode of the cuda backend";
+    return strcmp(target->device.backend, "cuda") == 0 ? "CUDA graphs are not captured yet"
+                                                       : "graph is a mode of the cuda backend";
   }
   return NULL;
 }
@@ -31,7 +31,7 @@ void bench_plan_row(const bench_plan *plan, const bench_case *planned, bench_mod
     bench_text_copy(row->kernel_hash, sizeof row->kernel_hash, planned->kernel->source_hash);
     row->workspace_bytes = planned->workspace_bytes;
   }
-  bench_text_copy(row->backend, sizeof row->backend, target->backend->name);
+  bench_text_copy(row->backend, sizeof row->backend, target->device.backend);
   bench_text_copy(row->device, sizeof row->device, target->device.name);
   bench_text_copy(row->gpu_uuid, sizeof row->gpu_uuid, target->device.uuid);
   bench_text_copy(row->driver, sizeof row->driver, target->device.driver);

@@ -4,7 +4,7 @@
  * Requests (parent to worker)
  *   {"op":"hello","protocol":1,"backend":"cpu","device":0,"threads":0}
  *   {"op":"case", "problem_id":"..", "kernel":"flash", "mode":"cold", "case_s":0.5,
- *    "verify":"auto"|"whole", "stats":true, "layers_distinct":2, "attn":{...},
+ *    "verify":"auto"|"whole", "stats":true, "check_lse":false, "layers_distinct":2, "attn":{...},
  *    "model_path":"..", "text_path":".."}            the last two only with a model input
  *   {"op":"quit"}
  *
@@ -14,7 +14,8 @@
  *   {"ev":"phase","name":"prepare"|"statistics"|"verify"|"measure"}
  *   {"ev":"head","values":{layer, head, rows, ...}}   once per problem, where stats were asked for
  *   {"ev":"result","status":"ok","reason":"","columns":{..},"samples":[ns, ..]}
- *   {"ev":"error","reason":".."}                      the request itself could not be served
+ *   {"ev":"error","reason":"..","usage":false}        the request itself could not be served; by
+ *                                                     the user's fault if `usage`
  * `columns` holds columns of sweep.csv by name; `values` columns of heads.csv.
  * The keys of "attn" are the fields of bench_attn, enums and the mask as their text; input_hash
  * is 16 hex digits. */

@@ -55,14 +55,14 @@ typedef struct run_state {
 } run_state;
 
 json_t *bench_case_request(const bench_problem *problem, const bench_case *planned,
-                           const char *mode, double case_s, bool whole, bool statistics) {
+                           const char *mode, double case_s, bool whole) {
   char id[20];
   snprintf(id, sizeof id, "%016" PRIx64, problem->id);
   json_t *request =
-      json_pack("{s:s s:s s:s s:s s:f s:s s:b s:I s:o}", "op", "case", "problem_id", id, "kernel",
+      json_pack("{s:s s:s s:s s:s s:f s:s s:I s:o}", "op", "case", "problem_id", id, "kernel",
                 planned->family, "mode", mode, "case_s", case_s, "verify", whole ? "whole" : "auto",
-                "stats", (int)statistics, "layers_distinct", (json_int_t)problem->layers_distinct,
-                "attn", bench_attn_to_json(&problem->attn));
+                "layers_distinct", (json_int_t)problem->layers_distinct, "attn",
+                bench_attn_to_json(&problem->attn));
   if (problem->model_path != NULL) {
     json_object_set_new(request, "model_path", json_string(problem->model_path));
     if (problem->text_path != NULL) {
@@ -242,8 +242,10 @@ static double *ask(run_state *run, const bench_case *planned, bench_mode mode, b
   const bench_config *config = run->config;
   const bench_problem *problem = &run->plan->problems[planned->problem];
   bool statistics = config->stats != BENCH_STATS_NONE && !run->has_statistics;
-  json_t *request = bench_case_request(problem, planned, bench_mode_name(mode),
-                                       config->budget_case_s, false, statistics);
+  json_t *request =
+      bench_case_request(problem, planned, bench_mode_name(mode), config->budget_case_s, false);
+  json_object_set_new(request, "stats", json_boolean(statistics));
+  json_object_set_new(request, "check_lse", json_boolean(run->options->check_lse));
   json_t *result = NULL;
   char reason[512];
   double *samples = NULL;

@@ -294,7 +294,8 @@ bench_code bench_supervisor_device(bench_supervisor *s, bench_device *out, bench
     }
     const char *why = json_string_value(json_object_get(answer, "reason"));
     if (why != NULL) {
-      code = bench_fail(error, BENCH_ERR_UNSUPPORTED, "%s", why);
+      bool usage = json_is_true(json_object_get(answer, "usage"));
+      code = bench_fail(error, usage ? BENCH_ERR_USAGE : BENCH_ERR_UNSUPPORTED, "%s", why);
     } else {
       code = bench_device_from_json(json_object_get(answer, "device"), &s->device, error);
     }

@@ -52,6 +52,11 @@ static bench_code make_plan(sweep *s) {
   if (code == BENCH_OK) {
     code =
         bench_target_open(options->backend, options->device, &s->supervisor, &s->target, &s->error);
+    if (code == BENCH_ERR_UNSUPPORTED) { /* a row of each case still says why it is skipped */
+      bench_text_copy(s->target.absent, sizeof s->target.absent, s->error.message);
+      fprintf(stderr, "bench: every case is skipped: %s\n", s->error.message);
+      code = BENCH_OK;
+    }
   }
   if (code == BENCH_OK) {
     code = bench_plan_build(&s->config, &s->target, &s->plan, &s->error);
@@ -104,7 +109,7 @@ static int dry_run(const sweep *s) {
     json_decref(json);
     return 0;
   }
-  printf("device   %s: %s\n", s->target.backend->name, s->target.device.name);
+  printf("device   %s: %s\n", s->target.device.backend, s->target.device.name);
   printf("problems %zu\n", s->plan.problem_count);
   printf("cases    %zu, of them %" PRId64 " skipped\n", s->plan.case_count, skipped);
   printf("rows     %" PRId64 " (cases x modes)\n", rows);
@@ -136,7 +141,7 @@ static json_t *manifest(const sweep *s, const char *state) {
   return json_pack("{s:s s:s s:s s:s s:I s:s s:o s:s s:o s:o s:o s:I s:o}", "run_id", s->run_id,
                    "state", state, "started_utc", s->started, "written_utc", now, "schema_version",
                    (json_int_t)BENCH_SCHEMA_VERSION, "name", s->config.name, "command", command,
-                   "backend", s->target.backend->name, "device",
+                   "backend", s->target.device.backend, "device",
                    bench_device_to_json(&s->target.device), "machine", bench_manifest_machine(),
                    "build", bench_manifest_build(), "rows_planned",
                    (json_int_t)bench_plan_rows(&s->plan), "rows_by_status", tally);

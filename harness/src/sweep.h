@@ -28,6 +28,7 @@ typedef struct bench_sweep_options {
   int shards;
   bool dry_run;
   bool resume;
+  bool check_lse; /* statistics once more by LSE identities */
   bool json;
   bench_progress progress;
   int argc; /* the command line, for the manifest */
@@ -52,9 +53,10 @@ bool bench_filter_match(const char *const *filters, size_t count, const bench_ro
 /* Every filter has a known key. */
 bench_code bench_filter_check(const char *const *filters, size_t count, bench_error *error);
 
-/* The request for one case and mode ("cold", ..., or "check"), a new reference. */
+/* The request for one case and mode ("cold", ..., or "check") without statistics, a new
+ * reference. `whole`: all rows are verified, whatever they cost. */
 json_t *bench_case_request(const bench_problem *problem, const bench_case *planned,
-                           const char *mode, double case_s, bool whole, bool statistics);
+                           const char *mode, double case_s, bool whole);
 
 /* The run: asks the worker for every wanted mode of every case and writes a row for each. */
 typedef struct bench_tally {

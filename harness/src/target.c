@@ -23,15 +23,19 @@ void bench_catch_signals(void) {
 
 static bench_code open_backend(const char *name, int device, bench_supervisor **supervisor,
                                bench_target *target, bench_error *error) {
-  target->backend = bench_backend_find(name, error);
+  *target = (bench_target){.backend = bench_backend_find(name, error)};
+  bench_text_copy(target->device.backend, sizeof target->device.backend, name);
   if (target->backend == NULL) {
     return BENCH_ERR_UNSUPPORTED;
   }
   bench_code code = bench_supervisor_open(getenv("BENCH_WORKER"), name, device, 0, &bench_stop,
                                           supervisor, error);
+  bench_device answered;
   if (code == BENCH_OK) {
-    code = bench_supervisor_device(*supervisor, &target->device, error);
-    if (code != BENCH_OK) {
+    code = bench_supervisor_device(*supervisor, &answered, error);
+    if (code == BENCH_OK) {
+      target->device = answered;
+    } else {
       bench_supervisor_close(*supervisor);
       *supervisor = NULL;
     }
@@ -44,8 +48,9 @@ bench_code bench_target_open(const char *backend, int device, bench_supervisor *
   if (strcmp(backend, "auto") != 0) {
     return open_backend(backend, device, supervisor, target, error);
   }
-  if (open_backend("cuda", device, supervisor, target, error) == BENCH_OK) {
-    return BENCH_OK;
+  bench_code code = open_backend("cuda", device, supervisor, target, error);
+  if (code == BENCH_OK || code == BENCH_ERR_USAGE) {
+    return code;
   }
   fprintf(stderr, "bench: no cuda (%s); using the cpu\n", error->message);
   return open_backend("cpu", 0, supervisor, target, error);

@@ -19,6 +19,7 @@
 #include "src/head_row.h"
 #include "src/protocol.h"
 #include "src/work.h"
+#include "stats/lse_check.h"
 
 /* Scores a statistics pass is presumed to do per second and thread: decides when rows are
  * sampled, so low by intent. */
@@ -79,9 +80,11 @@ static void handle_hello(session *s, const json_t *request) {
   }
   int count = s->backend->device_count(&error);
   if (count > 0 && (index < 0 || index >= count)) {
-    bench_fail(&error, BENCH_ERR_UNSUPPORTED, "there is no device %d of backend %s (%d found)",
-               index, name, count);
-    count = 0;
+    send(s, json_pack(
+                "{s:s s:o s:b}", "ev", "error", "reason",
+                json_sprintf("there is no device %d of backend %s (%d found)", index, name, count),
+                "usage", 1));
+    return;
   }
   if (count == 0 || s->backend->open(index, threads, &s->context, &error) != BENCH_OK) {
     answer_error(s, error.message);
@@ -103,6 +106,8 @@ typedef struct request {
   bool whole;
   bool check_only; /* mode "check": verify and do not time */
   bool statistics;
+  bool
+      check_lse; /* the statistics once more by LSE identities; a difference makes the case wrong */
 } request;
 
 static bench_code read_request(const json_t *json, request *out, bench_error *error) {
@@ -113,6 +118,7 @@ static bench_code read_request(const json_t *json, request *out, bench_error *er
   out->family = json_string_value(json_object_get(json, "kernel"));
   out->case_s = json_number_value(json_object_get(json, "case_s"));
   out->statistics = json_is_true(json_object_get(json, "stats"));
+  out->check_lse = json_is_true(json_object_get(json, "check_lse"));
   out->whole = verify != NULL && strcmp(verify, "whole") == 0;
   out->check_only = mode != NULL && strcmp(mode, "check") == 0;
   if (id == NULL || out->family == NULL || mode == NULL ||
@@ -173,7 +179,9 @@ static int64_t statistics_stride(const bench_work *work, int threads, double cas
   return stride < 1 ? 1 : (int64_t)stride;
 }
 
-static bench_code statistics(session *s, const request *asked, bench_error *error) {
+static bench_code statistics(session *s, const request *asked, bool *agree, char reason[256],
+                             bench_error *error) {
+  *agree = true;
   if (!asked->statistics) {
     return BENCH_OK;
   }
@@ -188,6 +196,10 @@ static bench_code statistics(session *s, const request *asked, bench_error *erro
   for (int64_t l = 0; code == BENCH_OK && l < work->layers_distinct; l++) {
     code = bench_stat_core_layer(attn, list, work->layers[l].host_q, work->layers[l].host_k, stride,
                                  heads, error);
+    if (code == BENCH_OK && asked->check_lse && *agree) {
+      code = bench_stat_lse_check(attn, list, work->layers[l].host_q, work->layers[l].host_k,
+                                  stride, heads, agree, reason, error);
+    }
     for (int64_t h = 0; code == BENCH_OK && h < attn->heads_q; h++) {
       bench_head_row row;
       bench_head_row_fill(attn, work->id, l, h, &heads[h], &row);
@@ -279,10 +291,15 @@ static bench_code run_case(session *s, const request *asked, bench_row *row, jso
   bench_text_copy(row->variant, sizeof row->variant, entry->kernel->variant);
   bench_text_copy(row->kernel_hash, sizeof row->kernel_hash, entry->source_hash);
   bench_code code = prepare(s, asked, error);
+  bool agree = true;
+  char reason[256] = "";
   if (code == BENCH_OK) {
-    code = statistics(s, asked, error);
+    code = statistics(s, asked, &agree, reason, error);
   }
-  if (code == BENCH_OK) {
+  if (code == BENCH_OK && !agree) {
+    *status = "wrong";
+    bench_text_copy(row->reason, sizeof row->reason, reason);
+  } else if (code == BENCH_OK) {
     code = verify_and_measure(s, asked, entry, row, samples, status, error);
   }
   return code;

@@ -41,8 +41,10 @@ typedef struct bench_case {
 
 /* What the plan needs to know of the machine it will run on. */
 typedef struct bench_target {
-  const bench_backend *backend; /* its kernel table; no function that opens the device is called */
-  bench_device device;
+  const bench_backend *backend; /* its kernel table; no function that opens the device is called.
+                                   NULL only with `absent` */
+  bench_device device;          /* its `backend` is always filled */
+  char absent[512]; /* why no device answers: then every case is skipped; "": one does */
 } bench_target;
 
 typedef struct bench_plan {

@@ -40,7 +40,7 @@ static void ranges_of_a_sweep(void **state) {
   assert_non_null(fgets(line, sizeof line, log));
   assert_int_equal(sscanf(line, "attached 1 timed %d violations %d depth 0", &timed, &violations),
                    2);
-  assert_true(timed >= 2); /* the untimed first run goes through the clock too */
+  assert_true(timed >= 1);
   assert_int_equal(violations, 0);
   for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++) {
     assert_non_null(fgets(line, sizeof line, log));

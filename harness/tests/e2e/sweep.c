@@ -199,6 +199,7 @@ static void bad_usage(void **state) {
       {"sweep x.toml --device -1", 2, "--device -1"},
       {"sweep x.toml --progress maybe", 2, "--progress maybe"},
       {"sweep x.toml --seed 1x", 2, "--seed 1x"},
+      {"sweep x.toml --check sums", 2, "--check sums"},
       {"sweep x.toml --filter kernel", 2, "expected KEY=GLOB"},
       {"sweep x.toml --filter colour=red", 2, "no such key"},
       {"sweep x.toml -o", 2, "needs a value"},
@@ -215,6 +216,41 @@ static void bad_usage(void **state) {
     }
     outcome_free(&outcome);
   }
+}
+
+/* Where no GPU answers, every case is a row that says why. */
+static void cuda_without_a_gpu(void **state) {
+  (void)state;
+  bench_outcome devices = run_bench("", "list devices");
+  const char *line = strstr(devices.out, "\ncuda  -  ");
+  if (line == NULL) { /* a GPU answers here */
+    outcome_free(&devices);
+    skip();
+  }
+  char reason[512];
+  assert_int_equal(sscanf(line, "\ncuda - %511[^\n]", reason), 1);
+  outcome_free(&devices);
+  char folder[256];
+  snprintf(folder, sizeof folder, "%s", folder_of("no_gpu"));
+  bench_outcome outcome =
+      run_bench("", "sweep %s --backend cuda -o %s", scratch_file("small.toml", config), folder);
+  assert_int_equal(outcome.exit_status, 0);
+  outcome_free(&outcome);
+  result_table table = read_table(folder, "sweep.csv", &bench_sweep_table);
+  assert_int_equal(table.rows, SMALL_ROWS);
+  assert_int_equal(table_count(&table, "status", "skipped"), SMALL_ROWS);
+  assert_int_equal(table_count(&table, "reason", reason), SMALL_ROWS);
+  assert_int_equal(table_count(&table, "backend", "cuda"), SMALL_ROWS);
+  table_free(&table);
+  outcome = run_bench("", "check --backend cuda"); /* has nothing to say without one */
+  assert_int_equal(outcome.exit_status, 3);
+  outcome_free(&outcome);
+}
+
+/* The statistics stand a second look by another road. */
+static void statistics_by_two_roads(void **state) {
+  (void)state;
+  assert_int_equal(sweep_small("lse", "--check lse --filter kernel=flash,mode=warm"), 0);
 }
 
 /* A folder that cannot be made is the environment's fault. */
@@ -275,6 +311,7 @@ int main(void) {
       cmocka_unit_test(ids_repeat),         cmocka_unit_test(a_used_folder_needs_resume),
       cmocka_unit_test(resume_completes),   cmocka_unit_test(shards_add_up),
       cmocka_unit_test(stop_and_go_on),     cmocka_unit_test(bad_usage),
+      cmocka_unit_test(cuda_without_a_gpu), cmocka_unit_test(statistics_by_two_roads),
       cmocka_unit_test(unwritable_folder),  cmocka_unit_test(dry_run_counts),
       cmocka_unit_test(lists_print),        cmocka_unit_test(google_benchmark_drives),
   };

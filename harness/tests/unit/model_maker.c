@@ -137,8 +137,9 @@ void made_model_write(const made_model *made, const char *folder) {
   for (int i = 0; i < 8; i++) {
     file[i] = (unsigned char)(told >> (8 * i));
   }
-  memcpy(file + 8, text, text_bytes);
-  memset(file + 8 + text_bytes, ' ', pad);
+  for (size_t i = 0; i < length; i++) {
+    file[8 + i] = i < text_bytes ? (unsigned char)text[i] : ' ';
+  }
   memcpy(file + 8 + length, made->data, made->data_bytes);
   made_file_write(folder, "model.safetensors", file, 8 + length + made->data_bytes - made->cut);
   free(file);
