@@ -77,10 +77,33 @@ static bool keep_sample(void *context, char *const *fields) {
                               fields[column_index(&bench_sample_table, "mode")]);
 }
 
+/* A folder holds one config's rows: going on with another would mix two sweeps. */
+static bench_code same_config(const bench_folder *folder, const bench_config *config,
+                              bench_error *error) {
+  char path[4200];
+  snprintf(path, sizeof path, "%s/config.toml", folder->path);
+  FILE *file = fopen(path, "r");
+  if (file == NULL) {
+    return BENCH_OK; /* interrupted before it was written */
+  }
+  char *text = malloc(config->text_bytes + 1);
+  size_t bytes = text == NULL ? 0 : fread(text, 1, config->text_bytes + 1, file);
+  bool same = text != NULL && bytes == config->text_bytes &&
+              memcmp(text, config->text, config->text_bytes) == 0;
+  free(text);
+  fclose(file);
+  return same ? BENCH_OK
+              : bench_fail(error, BENCH_ERR_USAGE, "%s is another config; --resume needs the same",
+                           path);
+}
+
 /* What an interrupted run left: committed rows stay, the rest goes. */
-static bench_code read_back(bench_folder *folder, bench_error *error) {
-  bench_code code =
-      bench_csv_read(folder->path, "sweep.csv", &bench_sweep_table, remember_row, folder, error);
+static bench_code read_back(bench_folder *folder, const bench_config *config, bench_error *error) {
+  bench_code code = same_config(folder, config, error);
+  if (code != BENCH_OK) {
+    return code;
+  }
+  code = bench_csv_read(folder->path, "sweep.csv", &bench_sweep_table, remember_row, folder, error);
   if (code == BENCH_OK) {
     code = bench_csv_filter(folder->path, "heads.csv", &bench_head_table, keep_head, folder, error);
   }
@@ -124,7 +147,7 @@ bench_code bench_folder_open(const char *path, const bench_config *config, bool 
   snprintf(folder->path, sizeof folder->path, "%s", path);
   bench_code code = bench_proc_mkdirs(path, error);
   if (code == BENCH_OK && resume) {
-    code = read_back(folder, error);
+    code = read_back(folder, config, error);
   }
   if (code == BENCH_OK) {
     code = write_file(path, "config.toml", config->text, config->text_bytes, error);

@@ -23,8 +23,9 @@ void bench_progress_show(const bench_progress_line *line, const bench_row *row) 
   if (line->done > 0) {
     double spent_s = bench_proc_monotonic_s() - line->start_s;
     double left_s = spent_s / (double)line->done * (double)(line->total - line->done);
-    snprintf(left, sizeof left, ", about %.0f:%02.0f left", left_s >= 60 ? left_s / 60 - 0.5 : 0,
-             left_s - 60.0 * (int64_t)(left_s / 60));
+    int64_t seconds = (int64_t)(left_s + 0.5);
+    snprintf(left, sizeof left, ", about %" PRId64 ":%02" PRId64 " left", seconds / 60,
+             seconds % 60);
   }
   fprintf(stderr, "[%" PRId64 "/%" PRId64 "%s] %s %s %s S=%" PRId64 " %s\r", line->done + 1,
           line->total, left, row->kernel, row->mask, row->dtype, row->seq_kv, row->mode);

@@ -124,6 +124,18 @@ static void a_used_folder_needs_resume(void **state) {
   table_free(&table);
 }
 
+/* Two sweeps do not mix in one folder. */
+static void resume_needs_the_same_config(void **state) {
+  (void)state;
+  char text[sizeof config + 32];
+  snprintf(text, sizeof text, "%s\n# changed\n", config);
+  bench_outcome outcome = run_bench("", "sweep %s --backend cpu -o %s --resume",
+                                    scratch_file("other.toml", text), folder_of("whole"));
+  assert_int_equal(outcome.exit_status, 2);
+  assert_non_null(strstr(outcome.err, "is another config"));
+  outcome_free(&outcome);
+}
+
 /* What was done stays, what is missing is added, nothing is there twice. */
 static void resume_completes(void **state) {
   (void)state;
@@ -307,13 +319,21 @@ static void google_benchmark_drives(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(every_row_is_whole), cmocka_unit_test(manifest_and_export),
-      cmocka_unit_test(ids_repeat),         cmocka_unit_test(a_used_folder_needs_resume),
-      cmocka_unit_test(resume_completes),   cmocka_unit_test(shards_add_up),
-      cmocka_unit_test(stop_and_go_on),     cmocka_unit_test(bad_usage),
-      cmocka_unit_test(cuda_without_a_gpu), cmocka_unit_test(statistics_by_two_roads),
-      cmocka_unit_test(unwritable_folder),  cmocka_unit_test(dry_run_counts),
-      cmocka_unit_test(lists_print),        cmocka_unit_test(google_benchmark_drives),
+      cmocka_unit_test(every_row_is_whole),
+      cmocka_unit_test(manifest_and_export),
+      cmocka_unit_test(ids_repeat),
+      cmocka_unit_test(a_used_folder_needs_resume),
+      cmocka_unit_test(resume_needs_the_same_config),
+      cmocka_unit_test(resume_completes),
+      cmocka_unit_test(shards_add_up),
+      cmocka_unit_test(stop_and_go_on),
+      cmocka_unit_test(bad_usage),
+      cmocka_unit_test(cuda_without_a_gpu),
+      cmocka_unit_test(statistics_by_two_roads),
+      cmocka_unit_test(unwritable_folder),
+      cmocka_unit_test(dry_run_counts),
+      cmocka_unit_test(lists_print),
+      cmocka_unit_test(google_benchmark_drives),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
