@@ -10,6 +10,7 @@
 
 #include "platform/proc.h"
 #include "sinks/csv.h"
+#include "src/hash.h"
 
 struct bench_folder {
   char path[4096];
@@ -20,19 +21,12 @@ struct bench_folder {
   bench_idset problems; /* problems whose heads are in heads.csv */
 };
 
-static uint64_t text_hash(uint64_t hash, const char *text) {
-  for (const char *c = text; *c != '\0'; c++) {
-    hash = (hash ^ (unsigned char)*c) * UINT64_C(0x100000001b3);
-  }
-  return hash;
-}
-
 static uint64_t row_hash(const char *case_id, const char *mode) {
-  return text_hash(text_hash(UINT64_C(0xcbf29ce484222325), case_id), mode);
+  return bench_hash_text(bench_hash_text(BENCH_HASH_START, case_id), mode);
 }
 
 static uint64_t problem_hash(const char *problem_id) {
-  return text_hash(UINT64_C(0xcbf29ce484222325), problem_id);
+  return bench_hash_text(BENCH_HASH_START, problem_id);
 }
 
 static bool is_empty(const char *path) {

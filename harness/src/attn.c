@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "bench/mask.h"
+#include "src/hash.h"
 
 static const char *const bench_dtype_names[] = {"fp32", "fp16", "bf16"};
 static const char *const bench_scope_names[] = {"attention", "block"};
@@ -99,23 +100,17 @@ int64_t bench_attn_rows(const bench_attn *attn) {
   return attn->batch * attn->heads_q * attn->seq_q;
 }
 
-/* FNV-1a over the canonical text: slow, but the text can be read when two ids differ. */
 uint64_t bench_attn_id(const bench_attn *attn) {
   char mask[BENCH_MASK_TEXT_MAX];
   bench_mask_format(&attn->mask, mask);
   char text[1024];
-  int length =
-      snprintf(text, sizeof text,
-               "attn1 model=%s params=%" PRId64 " layers=%" PRId64 " batch=%" PRId64
-               " heads=%" PRId64 "/%" PRId64 " dim=%" PRId64 " seq=%" PRId64 "/%" PRId64
-               " dtype=%s scope=%s direction=%s input=%s:%016" PRIx64 " seed=%" PRIu64 " mask=%s",
-               attn->model, attn->params, attn->layers, attn->batch, attn->heads_q, attn->heads_kv,
-               attn->head_dim, attn->seq_q, attn->seq_kv, bench_dtype_name(attn->dtype),
-               bench_scope_name(attn->scope), bench_direction_name(attn->direction),
-               bench_input_name(attn->input), attn->input_hash, attn->seed, mask);
-  uint64_t hash = UINT64_C(0xcbf29ce484222325);
-  for (int i = 0; i < length; i++) {
-    hash = (hash ^ (unsigned char)text[i]) * UINT64_C(0x100000001b3);
-  }
-  return hash;
+  snprintf(text, sizeof text,
+           "attn1 model=%s params=%" PRId64 " layers=%" PRId64 " batch=%" PRId64 " heads=%" PRId64
+           "/%" PRId64 " dim=%" PRId64 " seq=%" PRId64 "/%" PRId64
+           " dtype=%s scope=%s direction=%s input=%s:%016" PRIx64 " seed=%" PRIu64 " mask=%s",
+           attn->model, attn->params, attn->layers, attn->batch, attn->heads_q, attn->heads_kv,
+           attn->head_dim, attn->seq_q, attn->seq_kv, bench_dtype_name(attn->dtype),
+           bench_scope_name(attn->scope), bench_direction_name(attn->direction),
+           bench_input_name(attn->input), attn->input_hash, attn->seed, mask);
+  return bench_hash_text(BENCH_HASH_START, text);
 }

@@ -11,6 +11,7 @@
 
 #include "bench/input.h"
 #include "bench/model.h"
+#include "src/hash.h"
 #include "src/idset.h"
 
 /* Sustained FLOP/s presumed of a family, on one core (cpu) or one device (cuda): low by intent,
@@ -88,11 +89,7 @@ static bool grow(void **array, size_t count, size_t *capacity, size_t item) {
 }
 
 static uint64_t case_id(uint64_t problem_id, const char *family) {
-  uint64_t hash = problem_id ^ UINT64_C(0xcbf29ce484222325);
-  for (const char *c = family; *c != '\0'; c++) {
-    hash = (hash ^ (unsigned char)*c) * UINT64_C(0x100000001b3);
-  }
-  return hash;
+  return bench_hash_text(problem_id ^ BENCH_HASH_START, family);
 }
 
 /* Memory beside the tensors: flushing reads and writes another buffer of twice the cache. */

@@ -13,6 +13,7 @@
 #include "bench/samples.h"
 #include "platform/proc.h"
 #include "src/gbench.h"
+#include "src/hash.h"
 #include "src/progress.h"
 #include "src/protocol.h"
 #include "src/sweep.h"
@@ -134,11 +135,7 @@ static void copy_statistics(const run_state *run, bench_row *row) {
 static uint64_t dense_key(const bench_problem *problem, const char *family, const char *mode) {
   bench_attn dense = problem->attn;
   memset(&dense.mask, 0, sizeof dense.mask); /* mask full */
-  uint64_t key = bench_attn_id(&dense);
-  for (const char *c = family; *c != '\0'; c++) {
-    key = (key ^ (unsigned char)*c) * UINT64_C(0x100000001b3);
-  }
-  return key ^ (unsigned char)mode[0];
+  return bench_hash_text(bench_hash_text(bench_attn_id(&dense), family), mode);
 }
 
 /* t_dense(same family, mask full) * density / t; known where the full mask came before. */
