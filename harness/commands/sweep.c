@@ -195,12 +195,15 @@ int bench_command_sweep(int argc, char **argv) {
   for (int i = 0; i < argc; i++) {
     text_bytes += strlen(argv[i]) + 1;
   }
+  json_t *command = json_pack("[s]", "bench");
+  for (int i = 0; i < argc; i++) { /* before getopt reorders them */
+    json_array_append_new(command, json_string(argv[i]));
+  }
   char seed_text[64];
   bench_sweep_options options = {.backend = "auto",
                                  .filters = calloc(text_bytes, sizeof(char *)),
                                  .sets = calloc((size_t)argc + 1, sizeof(char *)),
-                                 .argc = argc,
-                                 .argv = argv};
+                                 .command = command};
   int status = 4;
   if (options.filters != NULL && options.sets != NULL) {
     status = parse_options(argc, argv, seed_text, sizeof seed_text, &options);
@@ -213,6 +216,7 @@ int bench_command_sweep(int argc, char **argv) {
     options.config_path = argv[optind];
     status = bench_sweep(&options);
   }
+  json_decref(command);
   free(options.filters);
   free(options.sets);
   return status;

@@ -128,20 +128,16 @@ static void default_folder(const sweep *s, char path[4096]) {
 }
 
 static json_t *manifest(const sweep *s, const char *state) {
-  json_t *command = json_array();
-  for (int i = 0; i < s->options->argc; i++) {
-    json_array_append_new(command, json_string(s->options->argv[i]));
-  }
   json_t *tally = json_object();
   for (int i = 0; i < 8; i++) {
     json_object_set_new(tally, bench_status_names[i], json_integer(s->tally.by_status[i]));
   }
   char now[BENCH_TIME_MAX];
   bench_proc_time_iso(time(NULL), now);
-  return json_pack("{s:s s:s s:s s:s s:I s:s s:o s:s s:o s:o s:o s:I s:o}", "run_id", s->run_id,
+  return json_pack("{s:s s:s s:s s:s s:I s:s s:O s:s s:o s:o s:o s:I s:o}", "run_id", s->run_id,
                    "state", state, "started_utc", s->started, "written_utc", now, "schema_version",
-                   (json_int_t)BENCH_SCHEMA_VERSION, "name", s->config.name, "command", command,
-                   "backend", s->target.device.backend, "device",
+                   (json_int_t)BENCH_SCHEMA_VERSION, "name", s->config.name, "command",
+                   s->options->command, "backend", s->target.device.backend, "device",
                    bench_device_to_json(&s->target.device), "machine", bench_manifest_machine(),
                    "build", bench_manifest_build(), "rows_planned",
                    (json_int_t)bench_plan_rows(&s->plan), "rows_by_status", tally);

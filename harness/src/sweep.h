@@ -31,8 +31,7 @@ typedef struct bench_sweep_options {
   bool check_lse; /* statistics once more by LSE identities */
   bool json;
   bench_progress progress;
-  int argc; /* the command line, for the manifest */
-  char **argv;
+  json_t *command; /* the words of the command line as given, for the manifest */
 } bench_sweep_options;
 
 /* Returns the exit status; errors are printed. */
