@@ -88,6 +88,12 @@ static bench_code cpu_alloc(bench_context *context, size_t bytes, void **out, be
   if (available < 0 || bytes <= (size_t)available) {
     *out = aligned_alloc(CPU_ALIGNMENT, rounded > 0 ? rounded : CPU_ALIGNMENT);
   }
+  char *pages = *out;
+#pragma omp parallel for schedule(static)
+  for (size_t at = 0; at < (pages != NULL ? rounded : 0); at += 4096) {
+    pages[at] =
+        0; /* taken now, near the thread that will fill it, so that the next one counts it */
+  }
   return *out != NULL ? BENCH_OK
                       : bench_fail(error, BENCH_ERR_NOMEM,
                                    "cannot allocate %zu bytes: %.3f GB of host memory are left",

@@ -49,6 +49,9 @@ static void check_one(check *c, const bench_problem *problem, const char *family
     case BENCH_ANSWERED:
       status = json_string_value(json_object_get(result, "status"));
       status = status == NULL ? "failed" : status;
+      if (bench_status_needs_restart(status)) {
+        bench_supervisor_restart(c->supervisor);
+      }
       break;
     case BENCH_TIMED_OUT:
       status = "timeout";

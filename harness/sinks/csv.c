@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -138,10 +139,14 @@ bench_code bench_csv_open(const char *folder, const char *name, const bench_tabl
   }
   csv->table = table;
   snprintf(csv->path, sizeof csv->path, "%s/%s", folder, name);
-  csv->fd = open(csv->path, O_RDWR | O_CREAT | O_CLOEXEC | (resume ? 0 : O_TRUNC), 0666);
+  csv->fd = open(csv->path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
   bench_code code = BENCH_OK;
   if (csv->fd < 0) {
     code = bench_fail(error, BENCH_ERR_ENV, "%s: cannot open: %s", csv->path, strerror(errno));
+  } else if (flock(csv->fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+    code = bench_fail(error, BENCH_ERR_ENV, "%s: another run is writing it", csv->path);
+  } else if (!resume && ftruncate(csv->fd, 0) != 0 && errno != EINVAL) { /* EINVAL: a device */
+    code = bench_fail(error, BENCH_ERR_ENV, "%s: cannot empty: %s", csv->path, strerror(errno));
   }
   bool has_header = false;
   if (code == BENCH_OK && resume) {
@@ -226,6 +231,14 @@ static size_t split_line(char *line, char **fields, size_t limit) {
   }
 }
 
+static bool is_header(const bench_table *table, char *const *fields) {
+  bool same = true;
+  for (size_t i = 0; same && i < table->count; i++) {
+    same = strcmp(fields[i], table->columns[i].name) == 0;
+  }
+  return same;
+}
+
 bench_code bench_csv_read(const char *folder, const char *name, const bench_table *table,
                           bench_csv_visit_fn *visit, void *context, bench_error *error) {
   char path[4096];
@@ -247,7 +260,8 @@ bench_code bench_csv_read(const char *folder, const char *name, const bench_tabl
   }
   bench_code code = BENCH_OK;
   int line_number = 0;
-  for (char *line = text, *end; code == BENCH_OK && (end = strchr(line, '\n')) != NULL;
+  for (char *line = text, *end;
+       code == BENCH_OK && (end = memchr(line, '\n', bytes - (size_t)(line - text))) != NULL;
        line = end + 1) {
     *end = '\0';
     line_number++;
@@ -257,6 +271,8 @@ bench_code bench_csv_read(const char *folder, const char *name, const bench_tabl
                         line_number, count, table->count);
     } else if (line_number > 1) {
       visit(context, fields);
+    } else if (!is_header(table, fields)) {
+      code = bench_fail(error, BENCH_ERR_USAGE, "%s: its header is not that of this version", path);
     }
   }
   free(fields);

@@ -17,11 +17,11 @@ struct bench_folder {
   bench_csv *sweep;
   bench_csv *heads;
   bench_csv *samples;
-  bench_idset rows;     /* hash of case and mode */
+  bench_committed committed;
   bench_idset problems; /* problems whose heads are in heads.csv */
 };
 
-static uint64_t row_hash(const char *case_id, const char *mode) {
+uint64_t bench_folder_row_id(const char *case_id, const char *mode) {
   return bench_hash_text(bench_hash_text(BENCH_HASH_START, case_id), mode);
 }
 
@@ -50,11 +50,23 @@ static void remember_row(void *context, char *const *fields) {
   bench_folder *folder = context;
   const bench_table *table = &bench_sweep_table;
   bool is_new;
-  bench_idset_add(
-      &folder->rows,
-      row_hash(fields[column_index(table, "case_id")], fields[column_index(table, "mode")]),
-      &is_new);
-  if (fields[column_index(table, "entropy_nats")][0] != '\0') {
+  bench_idset_add(&folder->committed.rows,
+                  bench_folder_row_id(fields[column_index(table, "case_id")],
+                                      fields[column_index(table, "mode")]),
+                  &is_new);
+  const char *backend = fields[column_index(table, "backend")];
+  bench_committed *committed = &folder->committed;
+  if (committed->backend[0] == '\0') {
+    bench_text_copy(committed->backend, sizeof committed->backend, backend);
+  } else if (strcmp(committed->backend, backend) != 0) {
+    bench_text_copy(committed->backend, sizeof committed->backend, "?");
+  }
+  int status = bench_status_index(fields[column_index(table, "status")]);
+  if (status >= 0) {
+    committed->by_status[status]++;
+  }
+  if (fields[column_index(table, "entropy_nats")][0] != '\0' ||
+      strcmp(fields[column_index(table, "status")], "ok") == 0) {
     bench_idset_add(&folder->problems, problem_hash(fields[column_index(table, "problem_id")]),
                     &is_new);
   }
@@ -140,6 +152,9 @@ bench_code bench_folder_open(const char *path, const bench_config *config, bool 
   }
   snprintf(folder->path, sizeof folder->path, "%s", path);
   bench_code code = bench_proc_mkdirs(path, error);
+  if (code == BENCH_OK) { /* first, for its lock: two runs must not mend the others */
+    code = bench_csv_open(path, "sweep.csv", &bench_sweep_table, resume, &folder->sweep, error);
+  }
   if (code == BENCH_OK && resume) {
     code = read_back(folder, config, error);
   }
@@ -152,9 +167,6 @@ bench_code bench_folder_open(const char *path, const bench_config *config, bool 
   if (code == BENCH_OK) {
     code =
         bench_csv_open(path, "samples.csv", &bench_sample_table, resume, &folder->samples, error);
-  }
-  if (code == BENCH_OK) {
-    code = bench_csv_open(path, "sweep.csv", &bench_sweep_table, resume, &folder->sweep, error);
   }
   if (code != BENCH_OK) {
     bench_folder_close(folder, NULL);
@@ -171,10 +183,14 @@ bench_code bench_folder_close(bench_folder *folder, bench_error *error) {
   bench_code heads = bench_csv_close(folder->heads, error);
   bench_code samples = bench_csv_close(folder->samples, error);
   bench_code sweep = bench_csv_close(folder->sweep, error);
-  bench_idset_free(&folder->rows);
+  bench_idset_free(&folder->committed.rows);
   bench_idset_free(&folder->problems);
   free(folder);
   return heads != BENCH_OK ? heads : samples != BENCH_OK ? samples : sweep;
+}
+
+const bench_committed *bench_folder_committed(const bench_folder *folder) {
+  return &folder->committed;
 }
 
 const char *bench_folder_path(const bench_folder *folder) {
@@ -182,7 +198,7 @@ const char *bench_folder_path(const bench_folder *folder) {
 }
 
 bool bench_folder_has_row(const bench_folder *folder, const char *case_id, const char *mode) {
-  return bench_idset_has(&folder->rows, row_hash(case_id, mode));
+  return bench_idset_has(&folder->committed.rows, bench_folder_row_id(case_id, mode));
 }
 
 bool bench_folder_has_heads(const bench_folder *folder, const char *problem_id) {
@@ -209,7 +225,19 @@ bench_code bench_folder_write(bench_folder *folder, const bench_row *row,
     sample.time_ns = samples[i];
     code = bench_csv_append(folder->samples, &sample, error);
   }
-  return code == BENCH_OK ? bench_csv_append(folder->sweep, row, error) : code;
+  /* The row is the commit mark: what it stands for is on the disk before it is. A row without
+   * samples costs nothing to make again. */
+  bool durable = sample_count > 0;
+  if (code == BENCH_OK && durable && is_new) {
+    code = bench_csv_sync(folder->heads, error);
+  }
+  if (code == BENCH_OK && durable) {
+    code = bench_csv_sync(folder->samples, error);
+  }
+  if (code == BENCH_OK) {
+    code = bench_csv_append(folder->sweep, row, error);
+  }
+  return code == BENCH_OK && durable ? bench_csv_sync(folder->sweep, error) : code;
 }
 
 bench_code bench_folder_manifest(bench_folder *folder, json_t *manifest, bench_error *error) {

@@ -20,7 +20,14 @@ bench_code bench_folder_close(bench_folder *folder, bench_error *error);
 
 const char *bench_folder_path(const bench_folder *folder);
 
-/* Rows that were committed before this run (resume), by case and mode. */
+/* What was committed before this run. */
+typedef struct bench_committed {
+  bench_idset rows; /* bench_folder_row_id of each */
+  int64_t by_status[BENCH_STATUS_COUNT];
+  char backend[16]; /* of the rows; "": there are none, "?": of several */
+} bench_committed;
+const bench_committed *bench_folder_committed(const bench_folder *folder);
+uint64_t bench_folder_row_id(const char *case_id, const char *mode);
 bool bench_folder_has_row(const bench_folder *folder, const char *case_id, const char *mode);
 /* Whether heads.csv has the statistics of this problem. */
 bool bench_folder_has_heads(const bench_folder *folder, const char *problem_id);

@@ -1,4 +1,6 @@
 /* Exact counts of work and memory, from the shape alone. */
+#include <stdlib.h>
+
 #include "bench/plan.h"
 
 int64_t bench_flops(const bench_attn *attn, int64_t pairs) {
@@ -13,9 +15,6 @@ int64_t bench_flops(const bench_attn *attn, int64_t pairs) {
 /* Keys that at least one row sees. The first row's window starts furthest left and the last row's
  * ends furthest right, and windows of neighbouring rows overlap, so their union is one span. */
 static int64_t keys_touched(const bench_attn *attn) {
-  if (!bench_mask_is_simple(&attn->mask)) {
-    return attn->seq_kv;
-  }
   /* Rows at negative positions see nothing under the causal kinds. */
   int64_t first = attn->seq_q > attn->seq_kv ? attn->seq_q - attn->seq_kv : 0;
   if (attn->mask.kind == BENCH_MASK_FULL || attn->mask.both) {
@@ -33,9 +32,29 @@ static int64_t keys_touched(const bench_attn *attn) {
   return end - begin + (sink_end < begin ? sink_end : begin);
 }
 
-int64_t bench_bytes_min(const bench_attn *attn) {
+/* Keys of the block columns that stand in the list. Columns ascend within a row only, so each is
+ * looked for once in a map of those seen. */
+static int64_t keys_listed(const bench_attn *attn, const bench_blocklist *list) {
+  int64_t columns = (attn->seq_kv + list->block - 1) / list->block;
+  bool *seen = calloc((size_t)columns, sizeof *seen);
+  int64_t keys = 0;
+  for (int64_t b = 0; seen != NULL && b < list->blocks; b++) {
+    int64_t first = list->column[b] * list->block;
+    int64_t left = attn->seq_kv - first;
+    if (!seen[list->column[b]]) {
+      seen[list->column[b]] = true;
+      keys += left < list->block ? left : list->block;
+    }
+  }
+  keys = seen != NULL ? keys : attn->seq_kv;
+  free(seen);
+  return keys;
+}
+
+int64_t bench_bytes_min(const bench_attn *attn, const bench_blocklist *list) {
+  int64_t keys = list != NULL ? keys_listed(attn, list) : keys_touched(attn);
   int64_t q = bench_attn_q_elements(attn);
-  int64_t kv = attn->batch * attn->heads_kv * attn->head_dim * keys_touched(attn);
+  int64_t kv = attn->batch * attn->heads_kv * attn->head_dim * keys;
   return attn->layers * (2 * q + 2 * kv) * (int64_t)bench_dtype_bytes(attn->dtype);
 }
 

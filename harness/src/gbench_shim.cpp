@@ -73,6 +73,14 @@ extern "C" void bench_gbench_register(const char *name, bench_gbench_run_fn *run
 
 extern "C" size_t bench_gbench_run_all(const char *name_regex, bool console, bool color,
                                        const char *json_path) {
+  // The library takes its flags from BENCHMARK_* in the environment too. These would run a case
+  // twice, out of order, or not at all.
+  static char text[][48] = {"bench", "--benchmark_repetitions=1", "--benchmark_min_warmup_time=0",
+                            "--benchmark_list_tests=false",
+                            "--benchmark_enable_random_interleaving=false"};
+  char *arguments[] = {text[0], text[1], text[2], text[3], text[4], nullptr};
+  int count = 5;
+  benchmark::Initialize(&count, arguments);
   using benchmark::ConsoleReporter;
   ConsoleReporter console_reporter(color ? ConsoleReporter::OO_ColorTabular
                                          : ConsoleReporter::OO_Tabular);

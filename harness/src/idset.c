@@ -52,6 +52,14 @@ bool bench_idset_has(const bench_idset *set, uint64_t id) {
   return set->capacity > 0 && set->slots[slot_of(set, id)] == id;
 }
 
+bool bench_idset_within(const bench_idset *part, const bench_idset *whole) {
+  bool within = !part->has_zero || whole->has_zero;
+  for (size_t i = 0; within && i < part->capacity; i++) {
+    within = part->slots[i] == 0 || bench_idset_has(whole, part->slots[i]);
+  }
+  return within;
+}
+
 void bench_idset_free(bench_idset *set) {
   free(set->slots);
   *set = (bench_idset){0};

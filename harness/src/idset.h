@@ -16,6 +16,8 @@ typedef struct bench_idset {
 /* False when memory is out. *is_new tells whether the id was not there before. */
 bool bench_idset_add(bench_idset *set, uint64_t id, bool *is_new);
 bool bench_idset_has(const bench_idset *set, uint64_t id);
+/* Is every id of `part` in `whole`? */
+bool bench_idset_within(const bench_idset *part, const bench_idset *whole);
 void bench_idset_free(bench_idset *set);
 
 #endif

@@ -1,5 +1,6 @@
 /* What a reader of a result must know of machine and build. */
 #include <jansson.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/utsname.h>
@@ -31,11 +32,12 @@ json_t *bench_manifest_machine(void) {
   bench_proc_host(host);
   system_name(name);
   uname(&kernel);
+  double load = bench_proc_load_1min();
   bench_topology *topology = bench_topology_open();
-  json_t *machine =
-      json_pack("{s:s s:s s:s s:I s:f s:o}", "host", host, "os", name, "kernel", kernel.release,
-                "mem_bytes", (json_int_t)bench_proc_mem_total_bytes(), "load_1min",
-                bench_proc_load_1min(), "topology", bench_topology_json(topology));
+  json_t *machine = json_pack("{s:s s:s s:s s:I s:o s:o}", "host", host, "os", name, "kernel",
+                              kernel.release, "mem_bytes", (json_int_t)bench_proc_mem_total_bytes(),
+                              "load_1min", isfinite(load) ? json_real(load) : json_null(),
+                              "topology", bench_topology_json(topology));
   bench_topology_close(topology);
   return machine;
 }

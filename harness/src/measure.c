@@ -39,23 +39,6 @@ static bool precise_enough(const bench_measurement *taken, double *sorted) {
   return summary.ci_hi - summary.ci_lo <= 2 * CI_GOAL * summary.median;
 }
 
-/* Sustained: only what was measured after half of the time counts, when clocks have settled. */
-static void keep_last_half(bench_measurement *taken) {
-  double total = 0;
-  for (int64_t i = 0; i < taken->count; i++) {
-    total += taken->time_ns[i];
-  }
-  double passed = 0;
-  int64_t first = 0;
-  while (first < taken->count - 1 && passed + taken->time_ns[first] <= total / 2) {
-    passed += taken->time_ns[first++];
-  }
-  for (int64_t i = first; i < taken->count; i++) {
-    taken->time_ns[i - first] = taken->time_ns[i];
-  }
-  taken->count -= first;
-}
-
 bench_code bench_measure(const bench_work *work, const bench_kernel *kernel,
                          const bench_blocklist *list, void *workspace, bench_mode mode,
                          double budget_s, bench_measurement *out, bench_error *error) {
@@ -79,6 +62,9 @@ bench_code bench_measure(const bench_work *work, const bench_kernel *kernel,
     code = take_sample(work, kernel, list, workspace, mode == BENCH_MODE_COLD,
                        &out->time_ns[out->count], error);
     out->count += code == BENCH_OK;
+    if (sustained && bench_proc_monotonic_s() < start_s + (end_s - start_s) / 2) {
+      out->count = 0; /* only the last half counts, when clocks have settled */
+    }
     if (!sustained && out->count == next_look) {
       if (precise_enough(out, sorted)) {
         out->stop_reason = "ci";
@@ -99,9 +85,6 @@ bench_code bench_measure(const bench_work *work, const bench_kernel *kernel,
     free(out->time_ns);
     out->time_ns = NULL;
     return code;
-  }
-  if (sustained) {
-    keep_last_half(out);
   }
   return BENCH_OK;
 }

@@ -4,6 +4,7 @@
 #include "bench/plan.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +26,9 @@ static const struct {
     {"cpu", "flash", 25e9},    {"cpu", "sparse", 25e9}, {"cpu", "null", 1e15},
     {"cuda", "naive", 100e9},
 };
+
+/* Blocks of a mask, kept or not: some ten seconds of drawing. */
+#define BLOCKS_MAX 1e9
 
 static double predicted_rate(const bench_target *target, const char *family) {
   for (size_t i = 0; i < sizeof rate_table / sizeof rate_table[0]; i++) {
@@ -152,6 +156,38 @@ static bench_code add_case(builder *b, size_t problem_index, const char *family)
   return code;
 }
 
+/* Pairs, FLOP and bytes. A block mask is drawn for it, which visits every causal block: one with
+ * too many is not. */
+static bench_code count_work(builder *b, bench_problem *problem) {
+  const bench_attn *attn = &problem->attn;
+  bench_blocklist list = {0};
+  bench_code code = BENCH_OK;
+  if (bench_mask_is_simple(&attn->mask)) {
+    code = bench_mask_pairs(attn, &problem->pairs, b->error);
+  } else {
+    double block = (double)attn->mask.block;
+    double blocks = ceil((double)attn->seq_q / block) * ceil((double)attn->seq_kv / block);
+    if (blocks > BLOCKS_MAX) {
+      problem->why_not = keep_text(b->plan, "the mask has %.3g blocks, more than %.3g can be drawn",
+                                   blocks, BLOCKS_MAX);
+      problem->density = NAN;
+      problem->flops = BENCH_MISSING_INT;
+      problem->bytes_min = BENCH_MISSING_INT;
+      return problem->why_not == NULL ? out_of_memory(b) : BENCH_OK;
+    }
+    code = bench_blocklist_build(attn, attn->mask.block, &list, b->error);
+    problem->pairs = list.pairs;
+  }
+  if (code != BENCH_OK) {
+    return code;
+  }
+  problem->density = (double)problem->pairs / ((double)attn->seq_q * (double)attn->seq_kv);
+  problem->flops = bench_flops(attn, problem->pairs);
+  problem->bytes_min = bench_bytes_min(attn, list.row_begin != NULL ? &list : NULL);
+  bench_blocklist_free(&list);
+  return BENCH_OK;
+}
+
 static bench_code add_problem(builder *b, const bench_attn *attn, const bench_source *source,
                               const char *why_not) {
   bench_plan *plan = b->plan;
@@ -175,14 +211,11 @@ static bench_code add_problem(builder *b, const bench_attn *attn, const bench_so
     problem->model_path = source->path;
     problem->text_path = b->config->input_text;
   }
-  code = bench_mask_pairs(attn, &problem->pairs, b->error);
+  problem->layers_distinct = bench_layers_distinct(attn, b->target->device.llc_bytes);
+  code = count_work(b, problem);
   if (code != BENCH_OK) {
     return code;
   }
-  problem->density = (double)problem->pairs / ((double)attn->seq_q * (double)attn->seq_kv);
-  problem->layers_distinct = bench_layers_distinct(attn, b->target->device.llc_bytes);
-  problem->flops = bench_flops(attn, problem->pairs);
-  problem->bytes_min = bench_bytes_min(attn);
   size_t index = plan->problem_count++;
   for (size_t i = 0; code == BENCH_OK && i < b->config->kernel_count; i++) {
     code = add_case(b, index, b->config->kernels[i]);

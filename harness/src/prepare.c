@@ -161,6 +161,14 @@ static bench_code fill_from_model(const bench_work *work, const bench_work_reque
     code = bench_fail(error, BENCH_ERR_USAGE, "%s: %" PRId64 " tokens are fewer than batch x seq",
                       text_path, tokens.count);
   }
+  const bench_model_info *info = bench_model_get_info(model);
+  if (code == BENCH_OK &&
+      (bench_hash64(info->hash, tokens.hash, 0) != attn->input_hash ||
+       info->layers != work->layers_distinct || info->heads_q != attn->heads_q ||
+       info->heads_kv != attn->heads_kv || info->head_dim != attn->head_dim)) {
+    code = bench_fail(error, BENCH_ERR_USAGE, "%s: checkpoint or text changed since it was planned",
+                      request->model_path);
+  }
   for (int64_t batch = 0; code == BENCH_OK && batch < attn->batch; batch++) {
     capture into = {work, batch};
     code = bench_model_forward(model, tokens.ids + batch * attn->seq_q, attn->seq_q, capture_layer,

@@ -36,6 +36,18 @@ const bench_table bench_head_table = {head_columns, sizeof head_columns / sizeof
 const bench_table bench_sample_table = {
     sample_columns, sizeof sample_columns / sizeof sample_columns[0], sizeof(bench_sample_row)};
 
+const char *const bench_status_names[BENCH_STATUS_COUNT] = {
+    "ok", "skipped", "wrong", "oom", "timeout", "crashed", "failed", "invalid"};
+
+int bench_status_index(const char *status) {
+  for (int i = 0; i < BENCH_STATUS_COUNT; i++) {
+    if (strcmp(status, bench_status_names[i]) == 0) {
+      return i;
+    }
+  }
+  return -1;
+}
+
 const bench_column *bench_table_find(const bench_table *table, const char *name) {
   for (size_t i = 0; i < table->count; i++) {
     if (strcmp(table->columns[i].name, name) == 0) {

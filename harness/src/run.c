@@ -18,9 +18,6 @@
 #include "src/protocol.h"
 #include "src/sweep.h"
 
-const char *const bench_status_names[8] = {"ok",      "skipped", "wrong",  "oom",
-                                           "timeout", "crashed", "failed", "invalid"};
-
 /* A median measured in this run, for fraction_of_ideal of the sparse cases that follow. */
 typedef struct dense_time {
   uint64_t key;
@@ -49,11 +46,16 @@ typedef struct run_state {
   bench_head_row *heads;
   size_t head_count;
   size_t head_capacity;
+  bool heads_lost; /* memory was out: what there is of them is not used */
 
   dense_time *dense;
   size_t dense_count;
   size_t dense_capacity;
 } run_state;
+
+bool bench_status_needs_restart(const char *status) {
+  return strcmp(status, "failed") == 0 || strcmp(status, "wrong") == 0;
+}
 
 json_t *bench_case_request(const bench_problem *problem, const bench_case *planned,
                            const char *mode, double case_s, bool whole) {
@@ -83,7 +85,8 @@ static void take_event(void *context, const json_t *event) {
     size_t capacity = run->head_capacity == 0 ? 64 : run->head_capacity * 2;
     bench_head_row *heads = realloc(run->heads, capacity * sizeof *heads);
     if (heads == NULL) {
-      return; /* the statistics of a head are lost, the case is not */
+      run->heads_lost = true; /* the statistics are, the case is not */
+      return;
     }
     run->heads = heads;
     run->head_capacity = capacity;
@@ -186,9 +189,9 @@ static bool fill_times(run_state *run, const bench_problem *problem, const doubl
     row->gb_per_s = (double)row->bytes_min / summary.median;
     row->tokens_per_s = (double)(attn->batch * attn->seq_q) / summary.median * 1e9;
     uint64_t key = dense_key(problem, row->kernel, row->mode);
-    if (attn->mask.kind == BENCH_MASK_FULL) {
+    if (attn->mask.kind == BENCH_MASK_FULL && strcmp(row->status, "ok") == 0) {
       remember_dense(run, key, summary.median);
-    } else {
+    } else if (attn->mask.kind != BENCH_MASK_FULL) {
       row->fraction_of_ideal = fraction_of_ideal(run, key, row);
     }
   }
@@ -206,8 +209,26 @@ static double *samples_of(const json_t *result, size_t *count) {
   double *samples = *count > 0 ? malloc(*count * sizeof *samples) : NULL;
   for (size_t i = 0; samples != NULL && i < *count; i++) {
     samples[i] = json_number_value(json_array_get(list, i));
+    if (!json_is_number(json_array_get(list, i)) || samples[i] < 0) {
+      free(samples);
+      samples = NULL;
+    }
   }
   return samples;
+}
+
+/* What a worker may say of its case; all else is the plan's, or follows from the samples. */
+static void take_columns(json_t *columns, bench_row *row) {
+  static const char *const told[] = {
+      "variant",     "kernel_hash", "workspace_bytes", "mem_peak_bytes", "stop_reason",
+      "err_max_abs", "err_rel_l2",  "err_tolerance",   "rows_checked",   "sm_mhz",
+      "throttle",    "temp_c",      "power_w",         "energy_j",       "energy_valid"};
+  json_t *kept = json_object();
+  for (size_t i = 0; i < sizeof told / sizeof told[0]; i++) {
+    json_object_set(kept, told[i], json_object_get(columns, told[i]));
+  }
+  bench_fields_from_json(&bench_sweep_table, kept, row);
+  json_decref(kept);
 }
 
 /* A worker's result into the row. Returns the samples (may be NULL); the caller frees. */
@@ -220,7 +241,11 @@ static double *take_result(run_state *run, const bench_problem *problem, const j
     set_status(row, "failed", reason == NULL ? "the worker's answer has no status" : reason);
     return NULL;
   }
-  bench_fields_from_json(&bench_sweep_table, json_object_get(result, "columns"), row);
+  if (bench_status_index(status) < 0) {
+    set_status(row, "failed", "the worker's status is none of the protocol's");
+    return NULL;
+  }
+  take_columns(json_object_get(result, "columns"), row);
   set_status(row, status, reason == NULL ? "" : reason);
   if (strcmp(status, "ok") != 0 && strcmp(status, "invalid") != 0) {
     return NULL;
@@ -250,12 +275,15 @@ static double *ask(run_state *run, const bench_case *planned, bench_mode mode, b
   switch (bench_supervisor_request(run->supervisor, request, config->budget_timeout_s, take_event,
                                    run, &result, reason)) {
     case BENCH_ANSWERED:
+      if (run->heads_lost) {
+        run->head_count = 0;
+      }
       if (run->head_count > 0) {
         average_heads(run);
       }
       samples = take_result(run, problem, result, row, sample_count);
-      if (strcmp(row->status, "failed") == 0) {
-        bench_supervisor_restart(run->supervisor); /* a device fault may be sticky */
+      if (bench_status_needs_restart(row->status)) {
+        bench_supervisor_restart(run->supervisor);
       }
       break;
     case BENCH_CRASHED:
@@ -280,11 +308,7 @@ static double *ask(run_state *run, const bench_case *planned, bench_mode mode, b
 
 static void count_status(bench_tally *tally, const char *status) {
   tally->rows++;
-  for (int i = 0; i < 8; i++) {
-    if (strcmp(status, bench_status_names[i]) == 0) {
-      tally->by_status[i]++;
-    }
-  }
+  tally->by_status[bench_status_index(status)]++;
 }
 
 /* One benchmark of Google Benchmark: one mode of one case. */
@@ -306,6 +330,7 @@ static void run_one(void *context, size_t index, bench_gbench_result *result) {
   size_t sample_count = 0;
   double *samples = NULL;
   run->head_count = 0;
+  run->heads_lost = false;
   const char *why_not = bench_plan_why_not(planned, mode, run->target);
   if (why_not != NULL) {
     set_status(&row, "skipped", why_not);
@@ -385,7 +410,9 @@ bench_code bench_run(const bench_config *config, const bench_plan *plan, const b
   bool color = isatty(STDOUT_FILENO) && getenv("NO_COLOR") == NULL;
   bench_gbench_clear();
   register_all(&run);
-  bench_gbench_run_all("", !options->json, color, json_path);
+  if (run.progress.total > 0) {
+    bench_gbench_run_all("", !options->json, color, json_path);
+  }
   bench_gbench_clear();
   free(run.heads);
   free(run.dense);

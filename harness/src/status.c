@@ -12,6 +12,9 @@ bench_code bench_fail(bench_error *error, bench_code code, const char *format, .
     va_start(arguments, format);
     vsnprintf(error->message, sizeof error->message, format, arguments);
     va_end(arguments);
+    for (char *c = error->message; *c != '\0'; c++) { /* messages travel as JSON: no torn UTF-8 */
+      *c = (unsigned char)*c < 0x80 ? *c : '?';
+    }
     error->code = code;
   }
   return code;

@@ -21,6 +21,12 @@
 /* How long a fresh worker may take to open its device: a CUDA context on a busy node. */
 #define HELLO_TIMEOUT_S 120.0
 
+/* After so long a killed worker, stuck in the kernel, is left behind. */
+#define UNKILLABLE_S 10.0
+
+/* No line of the protocol is as long: heads of the largest models are a line each. */
+#define LINE_MAX_BYTES ((size_t)64 << 20)
+
 struct bench_supervisor {
   char program[4096];
   char backend[16];
@@ -44,12 +50,8 @@ bench_code bench_supervisor_open(const char *program, const char *backend, int d
   if (s == NULL) {
     return bench_fail(error, BENCH_ERR_NOMEM, "no memory for a worker");
   }
-  if (program != NULL) {
-    snprintf(s->program, sizeof s->program, "%s", program);
-  } else if (!bench_proc_executable(s->program, sizeof s->program)) {
-    free(s);
-    return bench_fail(error, BENCH_ERR_ENV, "cannot find the path of this program");
-  }
+  /* The file that runs now, whatever has been built in its place since. */
+  snprintf(s->program, sizeof s->program, "%s", program != NULL ? program : "/proc/self/exe");
   bench_text_copy(s->backend, sizeof s->backend, backend);
   s->device_index = device;
   s->threads = threads;
@@ -64,15 +66,18 @@ static int reap(bench_supervisor *s, double grace_s) {
   int status = 0;
   close(s->to_worker);
   close(s->from_worker);
+  const struct timespec pause = {.tv_nsec = 1000000};
   double deadline_s = bench_proc_monotonic_s() + grace_s;
-  while (waitpid(s->pid, &status, WNOHANG) == 0) {
-    if (bench_proc_monotonic_s() >= deadline_s) {
-      kill(s->pid, SIGKILL);
-      while (waitpid(s->pid, &status, 0) < 0 && errno == EINTR) {
-      }
-      break;
-    }
-    nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+  siginfo_t gone = {
+      0}; /* WNOWAIT: while the leader is a zombie, its group's number is not reused */
+  while (waitid(P_PID, (id_t)s->pid, &gone, WEXITED | WNOHANG | WNOWAIT) == 0 && gone.si_pid == 0 &&
+         bench_proc_monotonic_s() < deadline_s) {
+    nanosleep(&pause, NULL);
+  }
+  kill(-s->pid, SIGKILL); /* the group: the children of a wrapper too */
+  deadline_s = bench_proc_monotonic_s() + UNKILLABLE_S;
+  while (waitpid(s->pid, &status, WNOHANG) == 0 && bench_proc_monotonic_s() < deadline_s) {
+    nanosleep(&pause, NULL);
   }
   s->pid = 0;
   s->used = 0;
@@ -167,7 +172,7 @@ static bool make_room(bench_supervisor *s) {
     return true;
   }
   size_t capacity = s->capacity == 0 ? 131072 : s->capacity * 2;
-  char *buffer = realloc(s->buffer, capacity);
+  char *buffer = capacity <= LINE_MAX_BYTES ? realloc(s->buffer, capacity) : NULL;
   if (buffer == NULL) {
     return false;
   }
@@ -200,7 +205,7 @@ static read_outcome read_event(bench_supervisor *s, double deadline_s, json_t **
       continue; /* a slice of the waiting is over, or a signal came */
     }
     if (!make_room(s)) {
-      return READ_END;
+      return READ_GARBAGE;
     }
     ssize_t got = read(s->from_worker, s->buffer + s->used, s->capacity - s->used);
     if (got < 0 && errno == EINTR) {
@@ -244,8 +249,10 @@ static bench_answer converse(bench_supervisor *s, double timeout_s, bench_event_
         snprintf(reason, 512, "the worker wrote a line that is not JSON during %s", s->phase);
         reap(s, 0);
         return BENCH_CRASHED;
-      case READ_END:
-        return describe_death(s, oom_kills, reason);
+      case READ_END: {
+        bench_answer death = describe_death(s, oom_kills, reason);
+        return *s->stop ? BENCH_STOPPED : death; /* a signal to the whole job ends the worker too */
+      }
       case READ_TIMEOUT:
         snprintf(reason, 512, "no answer within %.3g s, during %s; the worker was killed",
                  timeout_s, s->phase);
@@ -293,7 +300,11 @@ bench_code bench_supervisor_device(bench_supervisor *s, bench_device *out, bench
       return bench_fail(error, BENCH_ERR_DEVICE, "%s", reason);
     }
     const char *why = json_string_value(json_object_get(answer, "reason"));
-    if (why != NULL) {
+    json_int_t spoken = json_integer_value(json_object_get(answer, "protocol"));
+    if (why == NULL && spoken != BENCH_PROTOCOL) {
+      code = bench_fail(error, BENCH_ERR_USAGE, "the worker speaks protocol %d, not %d",
+                        (int)spoken, BENCH_PROTOCOL);
+    } else if (why != NULL) {
       bool usage = json_is_true(json_object_get(answer, "usage"));
       code = bench_fail(error, usage ? BENCH_ERR_USAGE : BENCH_ERR_UNSUPPORTED, "%s", why);
     } else {
@@ -309,15 +320,25 @@ bench_code bench_supervisor_device(bench_supervisor *s, bench_device *out, bench
   return BENCH_OK;
 }
 
+/* A worker that spoke unasked would answer this case with the last one's result, and one that died
+ * while idle is no fault of this case. */
+static void drop_if_out_of_step(bench_supervisor *s) {
+  struct pollfd early = {.fd = s->from_worker, .events = POLLIN};
+  if (s->pid != 0 && (s->used > 0 || poll(&early, 1, 0) > 0)) {
+    reap(s, 0);
+  }
+}
+
 bench_answer bench_supervisor_request(bench_supervisor *s, const json_t *request, double timeout_s,
                                       bench_event_fn *on_event, void *context, json_t **result,
                                       char reason[512]) {
   bench_device device;
   bench_error error;
   *result = NULL;
+  drop_if_out_of_step(s);
   if (bench_supervisor_device(s, &device, &error) != BENCH_OK) {
     snprintf(reason, 512, "the worker does not start: %.400s", error.message);
-    return BENCH_CRASHED;
+    return *s->stop ? BENCH_STOPPED : BENCH_CRASHED;
   }
   bench_text_copy(s->phase, sizeof s->phase, "request");
   send_line(s, request); /* a worker that is gone shows when its answer is read */

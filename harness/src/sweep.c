@@ -19,6 +19,7 @@ typedef struct sweep {
   bench_supervisor *supervisor;
   bench_target target;
   bench_plan plan;
+  bench_idset planned; /* rows of the whole plan, before filter and shard */
   bench_folder *folder;
   char run_id[20];
   char started[BENCH_TIME_MAX];
@@ -42,6 +43,41 @@ static void keep_shard(bench_plan *plan, int shard, int shards) {
   plan->case_count = kept;
 }
 
+static bool remember_planned(sweep *s) {
+  bool room = true;
+  for (size_t i = 0; i < s->plan.case_count; i++) {
+    for (size_t m = 0; room && m < s->plan.mode_count; m++) {
+      char id[20];
+      bool is_new;
+      snprintf(id, sizeof id, "%016" PRIx64, s->plan.cases[i].id);
+      room = bench_idset_add(&s->planned,
+                             bench_folder_row_id(id, bench_mode_name(s->plan.modes[m])), &is_new);
+    }
+  }
+  return room;
+}
+
+/* A folder to go on with holds rows of this plan on this backend, and no others. */
+static bench_code check_committed(sweep *s) {
+  const bench_committed *committed = bench_folder_committed(s->folder);
+  const char *backend = s->target.device.backend;
+  if (committed->backend[0] != '\0' && strcmp(committed->backend, backend) != 0) {
+    return bench_fail(&s->error, BENCH_ERR_USAGE,
+                      "%s: has rows of another backend than %s; it cannot be resumed with it",
+                      bench_folder_path(s->folder), backend);
+  }
+  if (s->options->resume && !bench_idset_within(&committed->rows, &s->planned)) {
+    return bench_fail(&s->error, BENCH_ERR_USAGE,
+                      "%s: has rows that are not of this plan; give the same --set and --seed",
+                      bench_folder_path(s->folder));
+  }
+  for (int i = 0; i < BENCH_STATUS_COUNT; i++) {
+    s->tally.by_status[i] = committed->by_status[i];
+    s->tally.rows += committed->by_status[i];
+  }
+  return BENCH_OK;
+}
+
 static bench_code make_plan(sweep *s) {
   const bench_sweep_options *options = s->options;
   bench_code code = bench_filter_check(options->filters, options->filter_count, &s->error);
@@ -60,6 +96,9 @@ static bench_code make_plan(sweep *s) {
   }
   if (code == BENCH_OK) {
     code = bench_plan_build(&s->config, &s->target, &s->plan, &s->error);
+  }
+  if (code == BENCH_OK && options->resume && !remember_planned(s)) {
+    code = bench_fail(&s->error, BENCH_ERR_NOMEM, "no memory for the ids of the plan");
   }
   if (code == BENCH_OK && options->filter_count > 0) {
     bench_plan_filter(&s->plan, &s->target, keep_filtered, (void *)options);
@@ -129,7 +168,7 @@ static void default_folder(const sweep *s, char path[4096]) {
 
 static json_t *manifest(const sweep *s, const char *state) {
   json_t *tally = json_object();
-  for (int i = 0; i < 8; i++) {
+  for (int i = 0; i < BENCH_STATUS_COUNT; i++) {
     json_object_set_new(tally, bench_status_names[i], json_integer(s->tally.by_status[i]));
   }
   char now[BENCH_TIME_MAX];
@@ -157,7 +196,7 @@ static bool is_failure(const char *status) {
 static int summarize(const sweep *s) {
   bool failed = false;
   json_t *counts = json_object();
-  for (int i = 0; i < 8; i++) {
+  for (int i = 0; i < BENCH_STATUS_COUNT; i++) {
     json_object_set_new(counts, bench_status_names[i], json_integer(s->tally.by_status[i]));
     failed = failed || (s->tally.by_status[i] > 0 && is_failure(bench_status_names[i]));
   }
@@ -171,7 +210,7 @@ static int summarize(const sweep *s) {
   } else {
     fflush(stdout);
     fprintf(stderr, "bench: %" PRId64 " rows in %s/sweep.csv:", s->tally.rows, path);
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < BENCH_STATUS_COUNT; i++) {
       if (s->tally.by_status[i] > 0) {
         fprintf(stderr, " %" PRId64 " %s", s->tally.by_status[i], bench_status_names[i]);
       }
@@ -191,6 +230,9 @@ static bench_code execute(sweep *s, int *exit_status) {
     default_folder(s, path);
   }
   bench_code code = bench_folder_open(path, &s->config, options->resume, &s->folder, &s->error);
+  if (code == BENCH_OK) {
+    code = check_committed(s);
+  }
   if (code == BENCH_OK) {
     code = write_manifest(s, "running");
   }
@@ -217,7 +259,7 @@ int bench_sweep(const bench_sweep_options *options) {
       s.run_id, sizeof s.run_id, "%016" PRIx64,
       bench_hash64((uint64_t)time(NULL), (uint64_t)getpid(), (uint64_t)bench_proc_monotonic_ns()));
   bench_code code = make_plan(&s);
-  if (code == BENCH_OK && s.plan.case_count == 0) {
+  if (code == BENCH_OK && s.plan.case_count == 0 && options->shards <= 1) {
     code =
         bench_fail(&s.error, BENCH_ERR_USAGE, "%s: no case is left to run", options->config_path);
   }
@@ -226,12 +268,13 @@ int bench_sweep(const bench_sweep_options *options) {
   } else if (code == BENCH_OK) {
     code = execute(&s, &exit_status);
   }
+  bench_idset_free(&s.planned);
   bench_plan_free(&s.plan);
   bench_supervisor_close(s.supervisor);
   bench_config_free(&s.config);
   if (code != BENCH_OK) {
     fprintf(stderr, "bench: %s\n", s.error.message);
-    return bench_exit_status(code);
+    return bench_stop && code == BENCH_ERR_DEVICE ? 130 : bench_exit_status(code);
   }
   return exit_status;
 }

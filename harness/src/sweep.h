@@ -60,9 +60,12 @@ json_t *bench_case_request(const bench_problem *problem, const bench_case *plann
 /* The run: asks the worker for every wanted mode of every case and writes a row for each. */
 typedef struct bench_tally {
   int64_t rows;
-  int64_t by_status[8]; /* index: position in bench_status_names */
+  int64_t by_status[BENCH_STATUS_COUNT];
 } bench_tally;
-extern const char *const bench_status_names[8]; /* "ok" first */
+
+/* After a fault that may stick to the device, or a kernel that may have written where it should
+ * not, the worker is replaced. */
+bool bench_status_needs_restart(const char *status);
 
 bench_code bench_run(const bench_config *config, const bench_plan *plan, const bench_target *target,
                      bench_supervisor *supervisor, bench_folder *folder,

@@ -49,7 +49,7 @@ bench_code bench_target_open(const char *backend, int device, bench_supervisor *
     return open_backend(backend, device, supervisor, target, error);
   }
   bench_code code = open_backend("cuda", device, supervisor, target, error);
-  if (code == BENCH_OK || code == BENCH_ERR_USAGE) {
+  if (code == BENCH_OK || code == BENCH_ERR_USAGE || bench_stop) {
     return code;
   }
   fprintf(stderr, "bench: no cuda (%s); using the cpu\n", error->message);

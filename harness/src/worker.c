@@ -190,6 +190,7 @@ static bench_code statistics(session *s, const request *asked, bool *agree, char
   const bench_attn *attn = &work->attn;
   const bench_blocklist *list = work->mask_list.row_begin != NULL ? &work->mask_list : NULL;
   int64_t stride = statistics_stride(work, s->backend->device(s->context)->threads, asked->case_s);
+  json_t *events = json_array(); /* all heads are told, agreed on, or none */
   bench_stat_core *heads = malloc((size_t)attn->heads_q * sizeof *heads);
   bench_code code =
       heads != NULL ? BENCH_OK : bench_fail(error, BENCH_ERR_NOMEM, "no memory for statistics");
@@ -203,10 +204,14 @@ static bench_code statistics(session *s, const request *asked, bool *agree, char
     for (int64_t h = 0; code == BENCH_OK && h < attn->heads_q; h++) {
       bench_head_row row;
       bench_head_row_fill(attn, work->id, l, h, &heads[h], &row);
-      send(s, json_pack("{s:s s:o}", "ev", "head", "values",
-                        bench_fields_to_json(&bench_head_table, &row)));
+      json_array_append_new(events, json_pack("{s:s s:o}", "ev", "head", "values",
+                                              bench_fields_to_json(&bench_head_table, &row)));
     }
   }
+  for (size_t i = 0; code == BENCH_OK && *agree && i < json_array_size(events); i++) {
+    send(s, json_incref(json_array_get(events, i)));
+  }
+  json_decref(events);
   free(heads);
   bench_nvtx_pop();
   return code;
@@ -233,6 +238,16 @@ static bench_code verify(session *s, const request *asked, const bench_kernel *k
   bench_nvtx_pop();
   s->judged = code == BENCH_OK ? kernel : NULL;
   return code;
+}
+
+/* What the driver has given since this worker started. */
+static int64_t device_bytes_held(const session *s) {
+  int64_t free_now;
+  bench_error ignored;
+  bench_code code = s->backend->memory_free(s->context, &free_now, &ignored);
+  return code == BENCH_OK && free_now <= s->memory_free_at_start
+             ? s->memory_free_at_start - free_now
+             : BENCH_MISSING_INT;
 }
 
 /* The kernel is verified, then, if right, timed. Fills the row's columns and the samples. */
@@ -275,6 +290,9 @@ static bench_code verify_and_measure(session *s, const request *asked,
       free(taken.time_ns);
     }
   }
+  if (!s->backend->host_memory) { /* a device's peak is what it holds now, workspace and all */
+    row->mem_peak_bytes = device_bytes_held(s);
+  }
   bench_guarded_free(s->backend, s->context, workspace);
   return code;
 }
@@ -305,18 +323,6 @@ static bench_code run_case(session *s, const request *asked, bench_row *row, jso
   return code;
 }
 
-/* The peak of what this case needed: resident set on the host, else what the driver misses. */
-static int64_t peak_bytes(const session *s, bool reset_worked) {
-  if (s->backend->host_memory) {
-    return reset_worked ? bench_proc_mem_peak_bytes() : BENCH_MISSING_INT;
-  }
-  int64_t free_now;
-  bench_error ignored;
-  return s->backend->memory_free(s->context, &free_now, &ignored) == BENCH_OK
-             ? s->memory_free_at_start - free_now
-             : BENCH_MISSING_INT;
-}
-
 static void handle_case(session *s, const json_t *json) {
   request asked;
   bench_row row;
@@ -340,7 +346,9 @@ static void handle_case(session *s, const json_t *json) {
     status = status_of(code);
     bench_text_copy(row.reason, sizeof row.reason, error.message);
   }
-  row.mem_peak_bytes = peak_bytes(s, reset_worked);
+  if (s->backend->host_memory && reset_worked) {
+    row.mem_peak_bytes = bench_proc_mem_peak_bytes();
+  }
   send(s,
        json_pack("{s:s s:s s:s s:o s:o*}", "ev", "result", "status", status, "reason", row.reason,
                  "columns", bench_fields_to_json(&bench_sweep_table, &row), "samples", samples));
@@ -357,7 +365,9 @@ static FILE *take_over_stdout(void) {
 
 int bench_worker_main(void) {
   session s = {0};
-  prctl(PR_SET_PDEATHSIG, SIGKILL); /* never outlive the parent */
+  prctl(PR_SET_PDEATHSIG, SIGKILL); /* never outlive the parent, */
+  signal(SIGINT, SIG_IGN);          /* which decides what becomes of the case in hand */
+  signal(SIGTERM, SIG_IGN);
   s.out = take_over_stdout();
   if (s.out == NULL) {
     return 4;

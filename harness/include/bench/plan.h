@@ -83,8 +83,9 @@ void bench_plan_filter(bench_plan *plan, const bench_target *target, bench_plan_
 /* Exact counts. FLOP of the forward pass: layers * batch * heads_q * 2 (d + d) * pairs
  * (convention "pairs_exact"); the backward pass 2.5 times that. */
 int64_t bench_flops(const bench_attn *attn, int64_t pairs);
-/* Q and O, and the K and V that some row sees, once per layer, in bytes. */
-int64_t bench_bytes_min(const bench_attn *attn);
+/* Q and O, and the K and V that some row sees, once per layer, in bytes. `list` for a BLOCK mask,
+ * else NULL. */
+int64_t bench_bytes_min(const bench_attn *attn, const bench_blocklist *list);
 /* Q, K, V, O and LSE of `layers_distinct` layers. */
 int64_t bench_tensor_bytes(const bench_attn *attn, int64_t layers_distinct);
 /* As many layers as fill five times the last-level cache, at most layers. */

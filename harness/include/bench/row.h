@@ -168,6 +168,11 @@ extern const bench_table bench_sweep_table;  /* of bench_row */
 extern const bench_table bench_head_table;   /* of bench_head_row */
 extern const bench_table bench_sample_table; /* of bench_sample_row */
 
+/* The values of the column `status`. */
+#define BENCH_STATUS_COUNT 8
+extern const char *const bench_status_names[BENCH_STATUS_COUNT]; /* "ok", "skipped", the failures */
+int bench_status_index(const char *status);                      /* -1: none of them */
+
 /* NULL if there is no such column. */
 const bench_column *bench_table_find(const bench_table *table, const char *name);
 

@@ -189,7 +189,12 @@ static void stop_and_go_on(void **state) {
   assert_true(table.rows >= 1 && table.rows < 24);
   assert_int_equal(table_count(&table, "status", "ok"), table.rows);
   table_free(&table);
-  assert_int_equal(sweep_small("stopped", "--resume"), 0);
+  assert_int_equal(sweep_small("stopped", "--resume"), 2); /* another plan without the --set */
+  assert_int_equal(sweep_small("stopped",
+                               "--resume --set sweep.budget.case_s=0.01 "
+                               "--set 'sweep.modes=[\"sustained\"]' "
+                               "--filter kernel=naive,seq=16"),
+                   0);
 }
 
 static void bad_usage(void **state) {

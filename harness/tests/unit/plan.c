@@ -100,7 +100,7 @@ static void counts_follow_the_formulas(void **state) {
   attn.dtype = BENCH_BF16;
   int64_t pairs = 100 * 101 / 2;
   assert_int_equal(bench_flops(&attn, pairs), INT64_C(2) * 3 * 8 * 4 * 64 * pairs);
-  assert_int_equal(bench_bytes_min(&attn), 2 * (2 * 3 * 8 + 2 * 3 * 2) * 100 * 64 * 2);
+  assert_int_equal(bench_bytes_min(&attn, NULL), 2 * (2 * 3 * 8 + 2 * 3 * 2) * 100 * 64 * 2);
   assert_int_equal(bench_tensor_bytes(&attn, 2),
                    2 * ((2 * 3 * 8 + 2 * 3 * 2) * 100 * 64 * 2 + 3 * 8 * 100 * 4));
   attn.direction = BENCH_BWD;
@@ -134,7 +134,7 @@ static void bytes_of_windows(void **state) {
   };
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     attn.mask = cases[i].mask;
-    assert_int_equal(bench_bytes_min(&attn), (2 * 10 + 2 * cases[i].keys) * 4);
+    assert_int_equal(bench_bytes_min(&attn, NULL), (2 * 10 + 2 * cases[i].keys) * 4);
   }
 }
 
