@@ -49,6 +49,24 @@ static void smoke(void **state) {
   table_free(&table);
 }
 
+/* The way of a device: nothing that the host made is seen by a kernel unless it was uploaded. */
+static void memory_apart(void **state) {
+  (void)state;
+  char folder[256];
+  snprintf(folder, sizeof folder, "%s/split", scratch_folder());
+  bench_outcome outcome = run_bench("BENCH_WORKER='" SPLIT_WORKER "'",
+                                    "sweep " BENCH_SOURCE_DIR
+                                    "/configs/smoke.toml --backend cpu -o %s "
+                                    "--set sweep.budget.case_s=0.01",
+                                    folder);
+  assert_int_equal(outcome.exit_status, 0);
+  outcome_free(&outcome);
+  result_table table = read_table(folder, "sweep.csv", &bench_sweep_table);
+  assert_int_equal(table_count(&table, "status", "ok"), table.rows);
+  assert_true(table.rows > 0);
+  table_free(&table);
+}
+
 static size_t ok_rows(const result_table *table, const char *kernel, const char *mask_prefix) {
   size_t count = 0;
   for (size_t row = 0; row < table->rows; row++) {
@@ -125,10 +143,8 @@ static void check_covers(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(smoke),
-      cmocka_unit_test(scale),
-      cmocka_unit_test(sqlite_imports),
-      cmocka_unit_test(check_covers),
+      cmocka_unit_test(smoke),          cmocka_unit_test(memory_apart), cmocka_unit_test(scale),
+      cmocka_unit_test(sqlite_imports), cmocka_unit_test(check_covers),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

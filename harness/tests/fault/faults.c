@@ -73,6 +73,54 @@ static void each_fault_costs_one_row(void **state) {
   table_free(&table);
 }
 
+/* What a foreign worker may say is its case's result and nothing else. */
+static void odd_answers_stay_out_of_the_record(void **state) {
+  (void)state;
+  static const struct {
+    const char *seq;
+    const char *status;
+    const char *reason;
+  } odd[] = {{"13", "failed", "none of the protocol's"},
+             {"17", "failed", "no samples"},
+             {"23", "failed", "no samples"},
+             {"31", "crashed", "not JSON"},
+             {"37", "wrong", ""}};
+  const char *path =
+      scratch_file("odd.toml",
+                   "[sweep]\nname = \"odd\"\nkernels = [\"naive\"]\n"
+                   "modes = [\"warm\"]\n[[grid]]\nheads = [1]\nhead_dim = [32]\n"
+                   "seq = [8, 13, 16, 17, 18, 19, 20, 23, 24, 29, 30, 31, 32, 37]\n");
+  char folder[256];
+  snprintf(folder, sizeof folder, "%s/odd", scratch_folder());
+  bench_outcome outcome =
+      run_bench("BENCH_WORKER='" ODD_WORKER "'", "sweep %s --backend cpu -o %s", path, folder);
+  assert_int_equal(outcome.exit_status, 1);
+  outcome_free(&outcome);
+  result_table table = read_table(folder, "sweep.csv", &bench_sweep_table);
+  assert_int_equal(table.rows, 14);
+  for (size_t row = 0; row < table.rows; row++) {
+    const char *seq = table_field(&table, row, "seq_q");
+    const char *status = "ok";
+    for (size_t i = 0; i < sizeof odd / sizeof odd[0]; i++) {
+      if (strcmp(seq, odd[i].seq) == 0) {
+        status = odd[i].status;
+        assert_non_null(strstr(table_field(&table, row, "reason"), odd[i].reason));
+      }
+    }
+    assert_string_equal(table_field(&table, row, "status"), status);
+    assert_string_equal(table_field(&table, row, "mode"), "warm");
+    assert_int_equal(strlen(table_field(&table, row, "case_id")), 16);
+    double time_ns = strcmp(status, "ok") == 0 ? atof(seq) * 1000 : 0;
+    assert_true(atof(table_field(&table, row, "time_ns_median")) == time_ns);
+  }
+  table_free(&table);
+  outcome = run_bench("ODD_PROTOCOL=7 BENCH_WORKER='" ODD_WORKER "'",
+                      "sweep %s --backend cpu -o %s/never", path, scratch_folder());
+  assert_int_equal(outcome.exit_status, 2);
+  assert_non_null(strstr(outcome.err, "speaks protocol 7"));
+  outcome_free(&outcome);
+}
+
 /* A worker that is not there is no crash of ours. */
 static void missing_worker(void **state) {
   (void)state;
@@ -87,6 +135,7 @@ static void missing_worker(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(each_fault_costs_one_row),
+      cmocka_unit_test(odd_answers_stay_out_of_the_record),
       cmocka_unit_test(missing_worker),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
