@@ -86,8 +86,9 @@ bench_code bench_tokens_parse(const char *path, const void *bytes, size_t size, 
     }
     ids[i] = (int64_t)id;
   }
-  *out =
-      (bench_tokens){ids, form.elements, bench_content_hash(BENCH_CONTENT_HASH_START, bytes, size)};
+  const size_t id_bytes = (size_t)form.elements * sizeof *ids;
+  *out = (bench_tokens){ids, form.elements,
+                        bench_content_hash(BENCH_CONTENT_HASH_START, ids, id_bytes)};
   return BENCH_OK;
 }
 

@@ -103,12 +103,14 @@ int64_t bench_attn_rows(const bench_attn *attn) {
 uint64_t bench_attn_id(const bench_attn *attn) {
   char mask[BENCH_MASK_TEXT_MAX];
   bench_mask_format(&attn->mask, mask);
+  /* A checkpoint's name is that of its folder; what it is stands in input_hash. */
+  const char *model = attn->input == BENCH_INPUT_MODEL ? "" : attn->model;
   char text[1024];
   snprintf(text, sizeof text,
            "attn1 model=%s params=%" PRId64 " layers=%" PRId64 " batch=%" PRId64 " heads=%" PRId64
            "/%" PRId64 " dim=%" PRId64 " seq=%" PRId64 "/%" PRId64
            " dtype=%s scope=%s direction=%s input=%s:%016" PRIx64 " seed=%" PRIu64 " mask=%s",
-           attn->model, attn->params, attn->layers, attn->batch, attn->heads_q, attn->heads_kv,
+           model, attn->params, attn->layers, attn->batch, attn->heads_q, attn->heads_kv,
            attn->head_dim, attn->seq_q, attn->seq_kv, bench_dtype_name(attn->dtype),
            bench_scope_name(attn->scope), bench_direction_name(attn->direction),
            bench_input_name(attn->input), attn->input_hash, attn->seed, mask);

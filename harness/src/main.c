@@ -1,5 +1,6 @@
 /* bench: the command line. One table of subcommands; everything else is theirs. */
-#include <stdarg.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -30,7 +31,16 @@ static void print_help(FILE *to) {
   fprintf(to, "\nexample: bench sweep configs/scale.toml\n");
 }
 
-int main(int argc, char **argv) {
+/* A file opened on a standard stream that the caller closed would get what is printed. */
+static void open_standard_streams(void) {
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+    if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0) {
+      _exit(4);
+    }
+  }
+}
+
+static int run(int argc, char **argv) {
   if (argc < 2) {
     print_help(stderr);
     return 2;
@@ -53,4 +63,14 @@ int main(int argc, char **argv) {
   }
   fprintf(stderr, "bench: no command \"%s\"; see bench --help\n", argv[1]);
   return 2;
+}
+
+int main(int argc, char **argv) {
+  open_standard_streams();
+  int status = run(argc, argv);
+  if ((fflush(stdout) != 0 || ferror(stdout)) && status == 0) {
+    fprintf(stderr, "bench: cannot write to standard output: %s\n", strerror(errno));
+    status = 4;
+  }
+  return status;
 }

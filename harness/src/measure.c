@@ -13,7 +13,6 @@
 #define MIN_SAMPLES 6 /* fewer have no 95 % confidence interval of the median */
 #define MAX_SAMPLES 4096
 #define CI_GOAL 0.005 /* half-width of the interval over the median */
-#define SUSTAINED_MIN_S 3.0
 
 static bench_code take_sample(const bench_work *work, const bench_kernel *kernel,
                               const bench_blocklist *list, void *workspace, bool cold,
@@ -56,7 +55,7 @@ bench_code bench_measure(const bench_work *work, const bench_kernel *kernel,
     code = take_sample(work, kernel, list, workspace, false, &warm_up_ns, error);
   }
   double start_s = bench_proc_monotonic_s();
-  double end_s = start_s + (sustained ? fmax(budget_s, SUSTAINED_MIN_S) : budget_s);
+  double end_s = start_s + (sustained ? fmax(budget_s, BENCH_SUSTAINED_MIN_S) : budget_s);
   int64_t next_look = MIN_SAMPLES;
   while (code == BENCH_OK) {
     code = take_sample(work, kernel, list, workspace, mode == BENCH_MODE_COLD,

@@ -1,5 +1,5 @@
 /* The ordered plan of a sweep: every combination of the config's axes, resolved to problems,
- * kernels and reasons. Predictions come from the config, the device and the rate table below,
+ * kernels and reasons. Predictions come from the config, the device and the rate table (rates.c),
  * never from the run itself, so that a plan is the same before and after. */
 #include "bench/plan.h"
 
@@ -15,31 +15,8 @@
 #include "src/hash.h"
 #include "src/idset.h"
 
-/* Sustained FLOP/s presumed of a family, on one core (cpu) or one device (cuda): low by intent,
- * so that a budget is kept. They predict, they are not results. */
-static const struct {
-  const char *backend;
-  const char *family;
-  double flops_per_s;
-} rate_table[] = {
-    {"cpu", "reference", 1e9}, {"cpu", "naive", 5e9},   {"cpu", "blas", 20e9},
-    {"cpu", "flash", 25e9},    {"cpu", "sparse", 25e9}, {"cpu", "null", 1e15},
-    {"cuda", "naive", 100e9},
-};
-
 /* Blocks of a mask, kept or not: some ten seconds of drawing. */
 #define BLOCKS_MAX 1e9
-
-static double predicted_rate(const bench_target *target, const char *family) {
-  for (size_t i = 0; i < sizeof rate_table / sizeof rate_table[0]; i++) {
-    if (strcmp(rate_table[i].backend, target->device.backend) == 0 &&
-        strcmp(rate_table[i].family, family) == 0) {
-      int threads = target->device.threads > 0 ? target->device.threads : 1;
-      return rate_table[i].flops_per_s * threads;
-    }
-  }
-  return 1e9;
-}
 
 typedef struct builder {
   const bench_config *config;
@@ -134,7 +111,8 @@ static bench_code add_case(builder *b, size_t problem_index, const char *family)
                           .why_not = problem->why_not};
   planned->mem_predicted_bytes =
       bench_tensor_bytes(&problem->attn, problem->layers_distinct) + flush_bytes(b->target);
-  planned->time_predicted_s = (double)problem->flops / predicted_rate(b->target, family);
+  planned->time_predicted_s =
+      (double)problem->flops / bench_rate_presumed(&b->target->device, family);
   if (planned->why_not == NULL && b->target->absent[0] != '\0') {
     planned->why_not = b->target->absent;
   }
@@ -274,10 +252,13 @@ static bench_code read_checkpoint(builder *b, const char *path) {
   if (b->checkpoint != NULL && strcmp(b->checkpoint, path) == 0) {
     return BENCH_OK;
   }
-  bench_code code = bench_model_probe(path, &b->checkpoint_info, b->error);
+  bench_model *model = NULL; /* opened whole: a NaN weight is the plan's fault, not a case's */
+  bench_code code = bench_model_open(path, &model, b->error);
   if (code != BENCH_OK) {
     return code;
   }
+  b->checkpoint_info = *bench_model_get_info(model);
+  bench_model_close(model);
   char text_path[4096];
   bench_model_text_path(path, b->config->input_text, text_path);
   bench_tokens tokens;
@@ -317,6 +298,19 @@ static bench_code apply_checkpoint(builder *b, const bench_source *source, bench
   return BENCH_OK;
 }
 
+/* The masks in the order given, but `full` first: it is what the others' fraction_of_ideal is
+ * measured by. */
+static size_t full_first(const bench_grid *grid, size_t place) {
+  size_t full = 0;
+  while (full < grid->mask_count && grid->masks[full].kind != BENCH_MASK_FULL) {
+    full++;
+  }
+  if (full == grid->mask_count || place > full) {
+    return place;
+  }
+  return place == 0 ? full : place - 1;
+}
+
 static bench_code add_combination(builder *b, const bench_grid *grid, const size_t *at) {
   const bench_model_shape none = {.layers = 1};
   const bench_model_shape *model = grid->model_count == 0 ? &none : &grid->models[at[AXIS_MODEL]];
@@ -339,7 +333,7 @@ static bench_code add_combination(builder *b, const bench_grid *grid, const size
   attn.dtype = grid->dtypes[at[AXIS_DTYPE]];
   attn.scope = grid->scopes[at[AXIS_SCOPE]];
   attn.direction = grid->directions[at[AXIS_DIRECTION]];
-  attn.mask = grid->masks[at[AXIS_MASK]];
+  attn.mask = grid->masks[full_first(grid, at[AXIS_MASK])];
   attn.input = source->input;
   attn.seed = b->config->seed;
   const char *why_not = NULL;

@@ -2,6 +2,7 @@
  *
  * Whatever happens to a case, it leaves exactly one row per mode. Only the user's stop and a fault
  * of the output folder end a run early. */
+#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -12,17 +13,11 @@
 
 #include "bench/samples.h"
 #include "platform/proc.h"
+#include "src/dense_times.h"
 #include "src/gbench.h"
-#include "src/hash.h"
 #include "src/progress.h"
 #include "src/protocol.h"
 #include "src/sweep.h"
-
-/* A median measured in this run, for fraction_of_ideal of the sparse cases that follow. */
-typedef struct dense_time {
-  uint64_t key;
-  double time_ns;
-} dense_time;
 
 typedef struct run_state {
   const bench_config *config;
@@ -48,9 +43,7 @@ typedef struct run_state {
   size_t head_capacity;
   bool heads_lost; /* memory was out: what there is of them is not used */
 
-  dense_time *dense;
-  size_t dense_count;
-  size_t dense_capacity;
+  bench_dense_times dense;
 } run_state;
 
 bool bench_status_needs_restart(const char *status) {
@@ -135,35 +128,6 @@ static void copy_statistics(const run_state *run, bench_row *row) {
   }
 }
 
-static uint64_t dense_key(const bench_problem *problem, const char *family, const char *mode) {
-  bench_attn dense = problem->attn;
-  memset(&dense.mask, 0, sizeof dense.mask); /* mask full */
-  return bench_hash_text(bench_hash_text(bench_attn_id(&dense), family), mode);
-}
-
-/* t_dense(same family, mask full) * density / t; known where the full mask came before. */
-static double fraction_of_ideal(const run_state *run, uint64_t key, const bench_row *row) {
-  for (size_t i = run->dense_count; i > 0; i--) {
-    if (run->dense[i - 1].key == key) {
-      return run->dense[i - 1].time_ns * row->density / row->time_ns_median;
-    }
-  }
-  return NAN;
-}
-
-static void remember_dense(run_state *run, uint64_t key, double time_ns) {
-  if (run->dense_count == run->dense_capacity) {
-    size_t capacity = run->dense_capacity == 0 ? 64 : run->dense_capacity * 2;
-    dense_time *dense = realloc(run->dense, capacity * sizeof *dense);
-    if (dense == NULL) {
-      return; /* a ratio stays empty */
-    }
-    run->dense = dense;
-    run->dense_capacity = capacity;
-  }
-  run->dense[run->dense_count++] = (dense_time){key, time_ns};
-}
-
 /* Samples and all that follows from them. */
 static bool fill_times(run_state *run, const bench_problem *problem, const double *samples,
                        size_t count, bench_row *row) {
@@ -188,11 +152,10 @@ static bool fill_times(run_state *run, const bench_problem *problem, const doubl
     row->tflops = (double)row->flops / summary.median / 1e3;
     row->gb_per_s = (double)row->bytes_min / summary.median;
     row->tokens_per_s = (double)(attn->batch * attn->seq_q) / summary.median * 1e9;
-    uint64_t key = dense_key(problem, row->kernel, row->mode);
     if (attn->mask.kind == BENCH_MASK_FULL && strcmp(row->status, "ok") == 0) {
-      remember_dense(run, key, summary.median);
+      bench_dense_remember(&run->dense, problem, row);
     } else if (attn->mask.kind != BENCH_MASK_FULL) {
-      row->fraction_of_ideal = fraction_of_ideal(run, key, row);
+      row->fraction_of_ideal = bench_dense_fraction(&run->dense, problem, row);
     }
   }
   return true;
@@ -406,15 +369,21 @@ bench_code bench_run(const bench_config *config, const bench_plan *plan, const b
                    .problem = SIZE_MAX};
   bench_progress_init(&run.progress, options->progress);
   char json_path[4200];
+  char json_new[4200];
   snprintf(json_path, sizeof json_path, "%s/benchmark.json", bench_folder_path(folder));
+  snprintf(json_new, sizeof json_new, "%s/.benchmark.json.new", bench_folder_path(folder));
   bool color = isatty(STDOUT_FILENO) && getenv("NO_COLOR") == NULL;
   bench_gbench_clear();
   register_all(&run);
   if (run.progress.total > 0) {
-    bench_gbench_run_all("", !options->json, color, json_path);
+    bench_gbench_run_all("", !options->json, color, json_new);
+    if (rename(json_new, json_path) != 0 && run.code == BENCH_OK) {
+      run.code =
+          bench_fail(error, BENCH_ERR_ENV, "%s: cannot write: %s", json_path, strerror(errno));
+    }
   }
   bench_gbench_clear();
   free(run.heads);
-  free(run.dense);
+  bench_dense_free(&run.dense);
   return run.code;
 }

@@ -19,7 +19,8 @@ typedef struct sweep {
   bench_supervisor *supervisor;
   bench_target target;
   bench_plan plan;
-  bench_idset planned; /* rows of the whole plan, before filter and shard */
+  int64_t rows_planned; /* of the whole plan */
+  bench_idset planned;  /* rows of the whole plan, before filter and shard */
   bench_folder *folder;
   char run_id[20];
   char started[BENCH_TIME_MAX];
@@ -97,6 +98,7 @@ static bench_code make_plan(sweep *s) {
   if (code == BENCH_OK) {
     code = bench_plan_build(&s->config, &s->target, &s->plan, &s->error);
   }
+  s->rows_planned = code == BENCH_OK ? bench_plan_rows(&s->plan) : 0;
   if (code == BENCH_OK && options->resume && !remember_planned(s)) {
     code = bench_fail(&s->error, BENCH_ERR_NOMEM, "no memory for the ids of the plan");
   }
@@ -117,7 +119,11 @@ static double predicted_s(const sweep *s) {
     for (size_t m = 0; m < s->plan.mode_count; m++) {
       bool wanted = (planned->modes >> m & 1u) != 0;
       if (wanted && bench_plan_why_not(planned, s->plan.modes[m], &s->target) == NULL) {
-        total += s->config.budget_case_s + 3 * planned->time_predicted_s;
+        double sampling_s = s->config.budget_case_s;
+        if (s->plan.modes[m] == BENCH_MODE_SUSTAINED && sampling_s < BENCH_SUSTAINED_MIN_S) {
+          sampling_s = BENCH_SUSTAINED_MIN_S;
+        }
+        total += sampling_s + 3 * planned->time_predicted_s;
       }
     }
   }
@@ -171,15 +177,20 @@ static json_t *manifest(const sweep *s, const char *state) {
   for (int i = 0; i < BENCH_STATUS_COUNT; i++) {
     json_object_set_new(tally, bench_status_names[i], json_integer(s->tally.by_status[i]));
   }
+  json_t *sets = json_array(); /* --set and --seed, without which config.toml is another plan */
+  for (size_t i = 0; i < s->options->set_count; i++) {
+    json_array_append_new(sets, json_string(s->options->sets[i]));
+  }
   char now[BENCH_TIME_MAX];
   bench_proc_time_iso(time(NULL), now);
-  return json_pack("{s:s s:s s:s s:s s:I s:s s:O s:s s:o s:o s:o s:I s:o}", "run_id", s->run_id,
-                   "state", state, "started_utc", s->started, "written_utc", now, "schema_version",
-                   (json_int_t)BENCH_SCHEMA_VERSION, "name", s->config.name, "command",
-                   s->options->command, "backend", s->target.device.backend, "device",
+  return json_pack("{s:s s:s s:s s:s s:I s:s s:O s:s s:o s:o s:o s:I s:I s:o s:o}", "run_id",
+                   s->run_id, "state", state, "started_utc", s->started, "written_utc", now,
+                   "schema_version", (json_int_t)BENCH_SCHEMA_VERSION, "name", s->config.name,
+                   "command", s->options->command, "backend", s->target.device.backend, "device",
                    bench_device_to_json(&s->target.device), "machine", bench_manifest_machine(),
-                   "build", bench_manifest_build(), "rows_planned",
-                   (json_int_t)bench_plan_rows(&s->plan), "rows_by_status", tally);
+                   "build", bench_manifest_build(), "rows_planned", (json_int_t)s->rows_planned,
+                   "rows_selected", (json_int_t)bench_plan_rows(&s->plan), "rows_by_status", tally,
+                   "set", sets);
 }
 
 static bench_code write_manifest(sweep *s, const char *state) {

@@ -17,8 +17,13 @@ void bench_catch_signals(void) {
   struct sigaction action = {.sa_handler = on_signal};
   sigaction(SIGINT, &action, NULL);
   sigaction(SIGTERM, &action, NULL);
+  struct sigaction hangup;
+  if (sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler != SIG_IGN) { /* not under nohup */
+    sigaction(SIGHUP, &action, NULL);
+  }
   struct sigaction ignore = {.sa_handler = SIG_IGN};
-  sigaction(SIGPIPE, &ignore, NULL); /* a dead worker or reader is an answer, not an end */
+  sigaction(SIGPIPE, &ignore, NULL); /* a dead worker or reader is an answer, not an end; */
+  sigaction(SIGXFSZ, &ignore, NULL); /* a file that may not grow is a failed write */
 }
 
 static bench_code open_backend(const char *name, int device, bench_supervisor **supervisor,
@@ -26,7 +31,7 @@ static bench_code open_backend(const char *name, int device, bench_supervisor **
   *target = (bench_target){.backend = bench_backend_find(name, error)};
   bench_text_copy(target->device.backend, sizeof target->device.backend, name);
   if (target->backend == NULL) {
-    return BENCH_ERR_UNSUPPORTED;
+    return error->code;
   }
   bench_code code = bench_supervisor_open(getenv("BENCH_WORKER"), name, device, 0, &bench_stop,
                                           supervisor, error);
@@ -53,5 +58,5 @@ bench_code bench_target_open(const char *backend, int device, bench_supervisor *
     return code;
   }
   fprintf(stderr, "bench: no cuda (%s); using the cpu\n", error->message);
-  return open_backend("cpu", 0, supervisor, target, error);
+  return open_backend("cpu", device, supervisor, target, error);
 }

@@ -15,7 +15,7 @@
 #include "bench/samples.h"
 #include "platform/nvtx.h"
 #include "platform/proc.h"
-#include "platform/topology.h"
+#include "platform/threads.h"
 #include "src/head_row.h"
 #include "src/protocol.h"
 #include "src/work.h"
@@ -48,22 +48,6 @@ static void enter_phase(session *s, const char *name) {
   bench_nvtx_push(name);
 }
 
-/* Binds every thread to a core of its own, near the device where that is known, and tells the
- * device's NUMA node. */
-static void bind_threads(bench_device *device) {
-  bench_topology *topology = bench_topology_open();
-  if (device->numa_node < 0) {
-    device->numa_node = bench_topology_numa_of_pci(topology, device->pci_bus_id);
-  }
-  bench_topology_prefer_numa(topology, device->numa_node);
-  int cores = bench_topology_get_facts(topology).cores;
-  int threads = device->threads > 0 ? device->threads : cores;
-  omp_set_num_threads(threads > 0 ? threads : 1);
-#pragma omp parallel
-  { bench_topology_bind_thread(topology, omp_get_thread_num()); }
-  bench_topology_close(topology);
-}
-
 static void answer_error(session *s, const char *reason) {
   send(s, json_pack("{s:s s:s}", "ev", "error", "reason", reason));
 }
@@ -91,7 +75,7 @@ static void handle_hello(session *s, const json_t *request) {
     return;
   }
   bench_device device = *s->backend->device(s->context);
-  bind_threads(&device);
+  bench_threads_bind(&device);
   s->backend->memory_free(s->context, &s->memory_free_at_start, &error);
   send(s, json_pack("{s:s s:i s:o}", "ev", "hello", "protocol", BENCH_PROTOCOL, "device",
                     bench_device_to_json(&device)));
@@ -368,6 +352,7 @@ int bench_worker_main(void) {
   prctl(PR_SET_PDEATHSIG, SIGKILL); /* never outlive the parent, */
   signal(SIGINT, SIG_IGN);          /* which decides what becomes of the case in hand */
   signal(SIGTERM, SIG_IGN);
+  signal(SIGHUP, SIG_IGN);
   s.out = take_over_stdout();
   if (s.out == NULL) {
     return 4;

@@ -17,6 +17,7 @@ typedef enum bench_mode {
   BENCH_MODE_SUSTAINED, /* at least 3 s back to back, last half only */
   BENCH_MODE_COUNT
 } bench_mode;
+#define BENCH_SUSTAINED_MIN_S 3.0 /* whatever the budget: shorter is not sustained */
 const char *bench_mode_name(bench_mode mode);
 bool bench_mode_parse(const char *text, bench_mode *out);
 

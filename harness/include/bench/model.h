@@ -48,7 +48,7 @@ bench_code bench_model_probe(const char *folder, bench_model_info *out, bench_er
 typedef struct bench_tokens {
   int64_t *ids;
   int64_t count;
-  uint64_t hash; /* of the file's bytes */
+  uint64_t hash; /* of the ids, whatever file they came in */
 } bench_tokens;
 bench_code bench_tokens_load(const char *path, bool wide, int64_t vocab, bench_tokens *out,
                              bench_error *error);

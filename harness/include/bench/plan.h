@@ -91,6 +91,10 @@ int64_t bench_tensor_bytes(const bench_attn *attn, int64_t layers_distinct);
 /* As many layers as fill five times the last-level cache, at most layers. */
 int64_t bench_layers_distinct(const bench_attn *attn, int64_t llc_bytes);
 
+/* FLOP/s that a family is presumed to sustain on a device: low by intent, a prediction and no
+ * result. */
+double bench_rate_presumed(const bench_device *device, const char *family);
+
 #define BENCH_FLOPS_CONVENTION "pairs_exact"
 
 #ifdef __cplusplus

@@ -195,7 +195,7 @@ static void text_needs_a_byte_vocabulary(void **state) {
   assert_string_equal(error.message, "a.txt: token 0 (byte 0) is 104, the vocabulary has 100");
 }
 
-/* Through the file system: the hash is of the bytes, and a missing file says so. */
+/* Through the file system: the hash is of the ids, and a missing file says so. */
 static void loads_files(void **state) {
   (void)state;
   char folder[] = "/tmp/bench-tokens-XXXXXX";
