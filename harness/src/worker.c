@@ -25,7 +25,7 @@
  * sampled, so low by intent. */
 #define STATISTICS_SCORES_PER_S 1e8
 
-typedef struct session {
+typedef struct worker_state {
   FILE *out; /* the protocol's own stream; stdout is stderr by now */
   const bench_backend *backend;
   bench_context *context;
@@ -33,9 +33,9 @@ typedef struct session {
   bench_work work;            /* of the last problem; backend NULL: none */
   const bench_kernel *judged; /* what `verdict` is about, for this problem; NULL: nothing */
   bench_verdict verdict;
-} session;
+} worker_state;
 
-static void send(session *s, json_t *event) {
+static void send(worker_state *s, json_t *event) {
   json_dumpf(event, s->out, JSON_COMPACT);
   fputc('\n', s->out);
   fflush(s->out);
@@ -43,16 +43,16 @@ static void send(session *s, json_t *event) {
 }
 
 /* Tells the parent where we are and opens the NVTX range of the phase, to be closed by pop. */
-static void enter_phase(session *s, const char *name) {
+static void enter_phase(worker_state *s, const char *name) {
   send(s, json_pack("{s:s s:s}", "ev", "phase", "name", name));
   bench_nvtx_push(name);
 }
 
-static void answer_error(session *s, const char *reason) {
+static void answer_error(worker_state *s, const char *reason) {
   send(s, json_pack("{s:s s:s}", "ev", "error", "reason", reason));
 }
 
-static void handle_hello(session *s, const json_t *request) {
+static void handle_hello(worker_state *s, const json_t *request) {
   const char *name = json_string_value(json_object_get(request, "backend"));
   int index = (int)json_integer_value(json_object_get(request, "device"));
   int threads = (int)json_integer_value(json_object_get(request, "threads"));
@@ -139,7 +139,7 @@ static const char *status_of(bench_code code) {
   }
 }
 
-static bench_code prepare(session *s, const request *asked, bench_error *error) {
+static bench_code prepare(worker_state *s, const request *asked, bench_error *error) {
   if (s->work.backend != NULL && s->work.id == asked->work.id) {
     return BENCH_OK;
   }
@@ -163,7 +163,7 @@ static int64_t statistics_stride(const bench_work *work, int threads, double cas
   return stride < 1 ? 1 : (int64_t)stride;
 }
 
-static bench_code statistics(session *s, const request *asked, bool *agree, char reason[256],
+static bench_code statistics(worker_state *s, const request *asked, bool *agree, char reason[256],
                              bench_error *error) {
   *agree = true;
   if (!asked->statistics) {
@@ -210,7 +210,7 @@ static json_t *samples_json(const bench_measurement *taken) {
 }
 
 /* Once per problem and kernel: the modes of a case share the verdict. */
-static bench_code verify(session *s, const request *asked, const bench_kernel *kernel,
+static bench_code verify(worker_state *s, const request *asked, const bench_kernel *kernel,
                          const bench_blocklist *list, void *workspace, size_t workspace_bytes,
                          bench_error *error) {
   if (s->judged == kernel) {
@@ -225,7 +225,7 @@ static bench_code verify(session *s, const request *asked, const bench_kernel *k
 }
 
 /* What the driver has given since this worker started. */
-static int64_t device_bytes_held(const session *s) {
+static int64_t device_bytes_held(const worker_state *s) {
   int64_t free_now;
   bench_error ignored;
   bench_code code = s->backend->memory_free(s->context, &free_now, &ignored);
@@ -235,7 +235,7 @@ static int64_t device_bytes_held(const session *s) {
 }
 
 /* The kernel is verified, then, if right, timed. Fills the row's columns and the samples. */
-static bench_code verify_and_measure(session *s, const request *asked,
+static bench_code verify_and_measure(worker_state *s, const request *asked,
                                      const bench_kernel_entry *entry, bench_row *row,
                                      json_t **samples, const char **status, bench_error *error) {
   bench_work *work = &s->work;
@@ -281,7 +281,7 @@ static bench_code verify_and_measure(session *s, const request *asked,
   return code;
 }
 
-static bench_code run_case(session *s, const request *asked, bench_row *row, json_t **samples,
+static bench_code run_case(worker_state *s, const request *asked, bench_row *row, json_t **samples,
                            const char **status, bench_error *error) {
   const char *why_not = NULL;
   const bench_device *device = s->backend->device(s->context);
@@ -307,7 +307,7 @@ static bench_code run_case(session *s, const request *asked, bench_row *row, jso
   return code;
 }
 
-static void handle_case(session *s, const json_t *json) {
+static void handle_case(worker_state *s, const json_t *json) {
   request asked;
   bench_row row;
   bench_error error = {0};
@@ -348,7 +348,7 @@ static FILE *take_over_stdout(void) {
 }
 
 int bench_worker_main(void) {
-  session s = {0};
+  worker_state s = {0};
   prctl(PR_SET_PDEATHSIG, SIGKILL); /* never outlive the parent, */
   signal(SIGINT, SIG_IGN);          /* which decides what becomes of the case in hand */
   signal(SIGTERM, SIG_IGN);

@@ -5,6 +5,7 @@
 #include <stddef.h>
 
 #include "bench/row.h"
+#include "scratch.h"
 
 typedef struct bench_outcome {
   int exit_status; /* 128 + signal if it was killed */
@@ -20,11 +21,6 @@ extern const char *bench_program; /* "bench" */
 bench_outcome run_bench(const char *environment, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 void outcome_free(bench_outcome *outcome);
-
-/* A fresh folder for this test program, made once and removed with all in it at exit. */
-const char *scratch_folder(void);
-/* Writes scratch/NAME and returns its path (static, overwritten by the next call). */
-const char *scratch_file(const char *name, const char *text);
 
 /* The table of a result as text fields: table.field[row * columns + column]. */
 typedef struct result_table {

@@ -17,20 +17,9 @@
 #include "model/checkpoint.h"
 #include "model_maker.h"
 #include "model_reference.h"
+#include "scratch.h"
 
-static char folder[] = "/tmp/bench-model-XXXXXX";
-
-static int make_folder(void **state) {
-  (void)state;
-  return mkdtemp(folder) != NULL ? 0 : -1;
-}
-
-static int remove_folder(void **state) {
-  (void)state;
-  char command[PATH_MAX];
-  snprintf(command, sizeof command, "rm -rf '%s'", folder);
-  return system(command);
-}
+static const char *folder; /* scratch_folder() */
 
 /* What the callback compares, and the largest difference it saw. */
 typedef struct comparison {
@@ -263,5 +252,6 @@ int main(void) {
       cmocka_unit_test(forward_of_other_shapes),  cmocka_unit_test(info_is_the_config),
       cmocka_unit_test(defaults_and_extras),      cmocka_unit_test(forward_refuses_and_stops),
   };
-  return cmocka_run_group_tests(tests, make_folder, remove_folder);
+  folder = scratch_folder();
+  return cmocka_run_group_tests(tests, NULL, NULL);
 }

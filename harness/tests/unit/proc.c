@@ -14,20 +14,9 @@
 #include <cmocka.h>
 
 #include "platform/proc.h"
+#include "scratch.h"
 
-static char folder[] = "/tmp/bench-proc-XXXXXX";
-
-static int make_folder(void **state) {
-  (void)state;
-  return mkdtemp(folder) != NULL ? 0 : -1;
-}
-
-static int remove_folder(void **state) {
-  (void)state;
-  char command[PATH_MAX];
-  snprintf(command, sizeof command, "rm -rf '%s'", folder);
-  return system(command);
-}
+static const char *folder; /* scratch_folder() */
 
 static void write_file(const char *name, const char *text) {
   char path[PATH_MAX];
@@ -174,5 +163,6 @@ int main(void) {
       cmocka_unit_test(names),
       cmocka_unit_test(folders),
   };
-  return cmocka_run_group_tests(tests, make_folder, remove_folder);
+  folder = scratch_folder();
+  return cmocka_run_group_tests(tests, NULL, NULL);
 }

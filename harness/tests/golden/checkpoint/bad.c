@@ -15,20 +15,9 @@
 
 #include "bad_table.h"
 #include "bench/model.h"
+#include "scratch.h"
 
-static char folder[] = "/tmp/bench-checkpoint-XXXXXX";
-
-static int make_folder(void **state) {
-  (void)state;
-  return mkdtemp(folder) != NULL ? 0 : -1;
-}
-
-static int remove_folder(void **state) {
-  (void)state;
-  char command[PATH_MAX];
-  snprintf(command, sizeof command, "rm -rf '%s'", folder);
-  return system(command);
-}
+static const char *folder; /* scratch_folder() */
 
 static void apply(const bad_checkpoint *row, made_model *made) {
   if (row->tree == NULL) {
@@ -152,5 +141,6 @@ int main(void) {
       cmocka_unit_test(every_row),
       cmocka_unit_test(bad_files),
   };
-  return cmocka_run_group_tests(tests, make_folder, remove_folder);
+  folder = scratch_folder();
+  return cmocka_run_group_tests(tests, NULL, NULL);
 }
