@@ -54,11 +54,9 @@ static void memory_apart(void **state) {
   (void)state;
   char folder[256];
   snprintf(folder, sizeof folder, "%s/split", scratch_folder());
-  bench_outcome outcome = run_bench("BENCH_WORKER='" SPLIT_WORKER "'",
-                                    "sweep " BENCH_SOURCE_DIR
-                                    "/configs/smoke.toml --backend cpu -o %s "
-                                    "--set sweep.budget.case_s=0.01",
-                                    folder);
+  bench_outcome outcome =
+      run_bench("BENCH_WORKER='" SPLIT_WORKER "'",
+                "sweep " BENCH_SOURCE_DIR "/configs/smoke.toml --backend cpu -o %s", folder);
   assert_int_equal(outcome.exit_status, 0);
   outcome_free(&outcome);
   result_table table = read_table(folder, "sweep.csv", &bench_sweep_table);
