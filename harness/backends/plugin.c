@@ -10,6 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "platform/proc.h"
+
 #define CUDA_PLUGIN "libbench_cuda.so"
 
 static bench_code check_kernel(const bench_backend *backend, size_t index, bench_error *error) {
@@ -105,14 +107,12 @@ static bench_error cuda_why_not;
 
 static void find_cuda(void) {
   char program[PATH_MAX];
-  const ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
-  if (length < 0) {
+  if (!bench_proc_executable(program, sizeof program)) {
     bench_fail(&cuda_why_not, BENCH_ERR_UNSUPPORTED,
                "/proc/self/exe cannot be read, so %s beside the program cannot be found",
                CUDA_PLUGIN);
     return;
   }
-  program[length] = '\0';
   const char *folder = dirname(program);
   static const char *const places[] = {"", "lib/"};
   for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {

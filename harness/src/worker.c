@@ -1,8 +1,6 @@
 /* The worker process: one device, one problem at a time, one answer per request. */
 #include "src/worker.h"
 
-#include <errno.h>
-#include <inttypes.h>
 #include <math.h>
 #include <omp.h>
 #include <signal.h>
@@ -12,7 +10,6 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#include "bench/samples.h"
 #include "platform/nvtx.h"
 #include "platform/proc.h"
 #include "platform/threads.h"

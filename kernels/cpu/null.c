@@ -1,6 +1,6 @@
 /* null: computes nothing and claims nothing. It tests the harness itself: what a row costs when
- * the kernel costs nothing is the harness's own floor. It writes zeros, so `verify` is told not
- * to compare it. */
+ * the kernel costs nothing is the harness's own floor. It writes nothing, so `verify` does not
+ * compare it. */
 #include "bench/kernel.h"
 
 static const char *null_why_not(const bench_attn *attn, const bench_device *device) {
