@@ -142,15 +142,11 @@ void bench_model_close(bench_model *model) {
 }
 
 bench_code bench_model_probe(const char *folder, bench_model_info *out, bench_error *error) {
-  char path[PATH_BYTES_MAX];
-  bench_model *model = calloc(1, sizeof *model);
-  if (model == NULL) {
-    return bench_fail(error, BENCH_ERR_NOMEM, "%s: no memory for the model", folder);
-  }
-  bench_code code = open_into(folder, model, path, error);
+  bench_model *model = NULL;
+  bench_code code = bench_checkpoint_open(folder, 0, &model, error); /* 0: no floats are kept */
   if (code == BENCH_OK) {
     *out = model->info;
+    bench_model_close(model);
   }
-  bench_model_close(model);
   return code;
 }

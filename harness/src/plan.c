@@ -246,19 +246,16 @@ static void grid_counts(const bench_grid *grid, size_t counts[AXIS_COUNT]) {
   counts[AXIS_MASK] = grid->mask_count;
 }
 
-/* Reads a checkpoint's header and its text; the last one read is kept, since the combinations of
+/* Reads a checkpoint, whole, and its text; the last one read is kept, since the combinations of
  * one source stand together. */
 static bench_code read_checkpoint(builder *b, const char *path) {
   if (b->checkpoint != NULL && strcmp(b->checkpoint, path) == 0) {
     return BENCH_OK;
   }
-  bench_model *model = NULL; /* opened whole: a NaN weight is the plan's fault, not a case's */
-  bench_code code = bench_model_open(path, &model, b->error);
+  bench_code code = bench_model_probe(path, &b->checkpoint_info, b->error);
   if (code != BENCH_OK) {
     return code;
   }
-  b->checkpoint_info = *bench_model_get_info(model);
-  bench_model_close(model);
   char text_path[4096];
   bench_model_text_path(path, b->config->input_text, text_path);
   bench_tokens tokens;

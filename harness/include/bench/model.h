@@ -39,8 +39,7 @@ bench_code bench_model_open(const char *folder, bench_model **out, bench_error *
 void bench_model_close(bench_model *model);
 const bench_model_info *bench_model_get_info(const bench_model *model);
 
-/* Only config.json and the safetensors header: what a plan needs, without reading weights. The
- * hash is of the whole content. */
+/* What a plan needs: the same checks as bench_model_open, weights included, but nothing is kept. */
 bench_code bench_model_probe(const char *folder, bench_model_info *out, bench_error *error);
 
 /* Tokens of a text for a byte-level model, or of a token file: `.npy` (integers, one or two
