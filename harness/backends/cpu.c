@@ -8,8 +8,10 @@
 #include <string.h>
 
 #include "backends/cpu.h"
+#include "backends/cpu_gemm.h"
 #include "backends/kernel_tables.h"
 #include "bench/backend.h"
+#include "bench/blas.h"
 #include "bench/row.h"
 #include "platform/proc.h"
 #include "platform/topology.h"
@@ -24,6 +26,7 @@ struct bench_context {
   char *flush; /* twice the last-level cache; allocated when first needed */
   size_t flush_bytes;
   int64_t start_ns;
+  bench_cpu_gemm_scratch gemm;
 };
 
 static int cpu_device_count(bench_error *why_none) {
@@ -70,6 +73,7 @@ static bench_code cpu_open(int index, int threads, bench_context **out, bench_er
 }
 
 static void cpu_close(bench_context *context) {
+  bench_cpu_gemm_free(&context->gemm);
   free(context->flush);
   free(context);
 }
@@ -167,6 +171,14 @@ static bench_code cpu_flush_cache(bench_context *context, bench_error *error) {
   return BENCH_OK;
 }
 
+static const char *cpu_gemm_why_not(void) {
+  return bench_blas_sgemm() == NULL ? "OpenBLAS (libopenblas.so.0) is not installed" : NULL;
+}
+
+static bench_code cpu_gemm(bench_context *context, const bench_gemm *gemm, bench_error *error) {
+  return bench_cpu_gemm(gemm, context->device.threads, &context->gemm, error);
+}
+
 static bench_code cpu_timer_start(bench_context *context, bench_error *error) {
   (void)error;
   context->start_ns = bench_proc_monotonic_ns();
@@ -197,6 +209,8 @@ static bench_backend backend = {
     .stream = cpu_stream,
     .sync = cpu_sync,
     .flush_cache = cpu_flush_cache,
+    .gemm_why_not = cpu_gemm_why_not,
+    .gemm = cpu_gemm,
     .timer_start = cpu_timer_start,
     .timer_stop = cpu_timer_stop,
 };

@@ -15,6 +15,7 @@
 
 #include "backends/kernel_tables.h"
 #include "bench/backend.h"
+#include "bench/cublas.h"
 
 #define FLUSH_PIECES 16
 
@@ -279,6 +280,10 @@ static bench_code cuda_flush_cache(bench_context *context, bench_error *error) {
   return code == BENCH_OK ? cuda_sync(context, error) : code;
 }
 
+static bench_code cuda_gemm(bench_context *context, const bench_gemm *gemm, bench_error *error) {
+  return bench_cublas_gemm(context->stream, gemm, error);
+}
+
 static bench_code cuda_timer_start(bench_context *context, bench_error *error) {
   return check(cudaEventRecord(context->start, context->stream), "cudaEventRecord", error);
 }
@@ -320,6 +325,8 @@ static bench_backend backend = {
     .stream = cuda_stream,
     .sync = cuda_sync,
     .flush_cache = cuda_flush_cache,
+    .gemm_why_not = bench_cublas_why_not,
+    .gemm = cuda_gemm,
     .timer_start = cuda_timer_start,
     .timer_stop = cuda_timer_stop,
 };

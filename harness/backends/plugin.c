@@ -56,6 +56,8 @@ bench_code bench_backend_check(const bench_backend *backend, bench_error *error)
       {"stream", backend->stream != NULL},
       {"sync", backend->sync != NULL},
       {"flush_cache", backend->flush_cache != NULL},
+      {"gemm_why_not", backend->gemm_why_not != NULL},
+      {"gemm", backend->gemm != NULL},
       {"timer_start", backend->timer_start != NULL},
       {"timer_stop", backend->timer_stop != NULL},
   };

@@ -67,6 +67,40 @@ const bench_backend *bench_backend_find(const char *name, bench_error *why_not) 
   return NULL;
 }
 
+/* Layers that between them have every mask of the problem. */
+static size_t layers_of_masks(const bench_attn *attn, bench_attn layers[2]) {
+  layers[0] = bench_attn_layer(attn, 0);
+  if (attn->mask.kind != BENCH_MASK_HYBRID || attn->mask.over != BENCH_HYBRID_LAYERS ||
+      attn->layers <= attn->mask.share[0]) {
+    return 1;
+  }
+  layers[1] = bench_attn_layer(attn, attn->mask.share[0]);
+  return 2;
+}
+
+const char *bench_kernel_why_not(const bench_kernel *kernel, const bench_attn *attn,
+                                 const bench_device *device) {
+  bench_attn layers[2];
+  const size_t count = layers_of_masks(attn, layers);
+  const char *reason = NULL;
+  for (size_t i = 0; i < count && reason == NULL; i++) {
+    reason = kernel->why_not(&layers[i], device);
+  }
+  return reason;
+}
+
+size_t bench_kernel_workspace_bytes(const bench_kernel *kernel, const bench_attn *attn,
+                                    const bench_device *device) {
+  bench_attn layers[2];
+  const size_t count = kernel->workspace_bytes == NULL ? 0 : layers_of_masks(attn, layers);
+  size_t most = 0;
+  for (size_t i = 0; i < count; i++) {
+    const size_t bytes = kernel->workspace_bytes(&layers[i], device);
+    most = bytes > most ? bytes : most;
+  }
+  return most;
+}
+
 const bench_kernel_entry *bench_backend_kernel(const bench_backend *backend, const char *family,
                                                const bench_attn *attn, const bench_device *device,
                                                const char **why_not) {
@@ -77,7 +111,7 @@ const bench_kernel_entry *bench_backend_kernel(const bench_backend *backend, con
     if (strcmp(kernel->family, family) != 0) {
       continue;
     }
-    const char *refusal = kernel->why_not(attn, device);
+    const char *refusal = bench_kernel_why_not(kernel, attn, device);
     if (refusal == NULL) {
       return &backend->kernels[i];
     }

@@ -30,7 +30,7 @@ static void describe(const bench_problem *problem, const char *family, const cha
                      const char *reason) {
   const bench_attn *attn = &problem->attn;
   char mask[BENCH_MASK_TEXT_MAX];
-  bench_mask_format(&attn->mask, mask);
+  bench_mask_format(&attn->mask, attn->part, mask);
   printf("%s: %s batch=%" PRId64 " heads=%" PRId64 "/%" PRId64 " head_dim=%" PRId64 " seq=%" PRId64
          "/%" PRId64 " %s %s input=%s seed=%" PRIu64 ": %s\n",
          status, family, attn->batch, attn->heads_q, attn->heads_kv, attn->head_dim, attn->seq_q,

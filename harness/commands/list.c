@@ -37,6 +37,7 @@ static int list_kernels(void) {
 }
 
 static int list_models(void) {
+  enum { N_CTX = 2048 };
   const bench_model_shape *models;
   size_t count;
   bench_error error;
@@ -45,12 +46,29 @@ static int list_models(void) {
     fprintf(stderr, "bench list: %s\n", error.message);
     return bench_exit_status(code);
   }
-  printf("%-20s %14s %7s %8s %6s %9s %9s\n", "model", "params", "layers", "d_model", "heads",
-         "kv_heads", "head_dim");
+  printf(
+      "per token: kv_bytes of keys and values in bf16; MFLOP forward at n_ctx = %d, or as many\n"
+      "positions as the model has, by the conventions\n"
+      "  kaplan  2 (params - embedding) + 2 layers n_ctx heads head_dim\n"
+      "  palm    2 params + 4 layers n_ctx heads head_dim\n"
+      "-: an encoder, which keeps no keys and has no causal mask\n\n",
+      N_CTX);
+  printf("%-13s %13s %6s %8s %6s %9s %9s %9s %13s %13s\n", "model", "params", "layers", "d_model",
+         "heads", "kv_heads", "head_dim", "kv_bytes", "kaplan_MFLOP", "palm_MFLOP");
   for (size_t i = 0; i < count; i++) {
     const bench_model_shape *m = &models[i];
-    printf("%-20s %14" PRId64 " %7" PRId64 " %8" PRId64 " %6" PRId64 " %9" PRId64 " %9" PRId64 "\n",
-           m->name, m->params, m->layers, m->d_model, m->heads, m->kv_heads, m->head_dim);
+    const int64_t tokens = bench_model_context(m, N_CTX);
+    char kv_bytes[32] = "-";
+    char kaplan[32] = "-";
+    if (!bench_model_is_encoder(m)) {
+      snprintf(kv_bytes, sizeof kv_bytes, "%" PRId64,
+               bench_model_kv_bytes_per_token(m, BENCH_BF16));
+      snprintf(kaplan, sizeof kaplan, "%.2f", (double)bench_model_flops_kaplan(m, tokens) / 1e6);
+    }
+    printf("%-13s %13" PRId64 " %6" PRId64 " %8" PRId64 " %6" PRId64 " %9" PRId64 " %9" PRId64
+           " %9s %13s %13.2f\n",
+           m->name, m->params, m->layers, m->d_model, m->heads, m->kv_heads, m->head_dim, kv_bytes,
+           kaplan, (double)bench_model_flops_palm(m, tokens) / 1e6);
   }
   return 0;
 }

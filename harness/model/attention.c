@@ -48,7 +48,7 @@ bench_code bench_model_attention_open(const bench_model_info *info, int64_t seq,
   }
   out->kernel = entry->kernel;
   if (out->kernel->wants_blocks) {
-    code = bench_blocklist_build(&out->attn, out->kernel->block, &out->blocks, error);
+    code = bench_blocklist_build(&out->attn, out->kernel->block, NULL, NULL, &out->blocks, error);
   }
   size_t bytes = 0;
   if (out->kernel->workspace_bytes != NULL) {

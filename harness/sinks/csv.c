@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "sinks/csv_reader.h"
+
 struct bench_csv {
   int fd;
   const bench_table *table;
@@ -195,42 +197,6 @@ bench_code bench_csv_close(bench_csv *csv, bench_error *error) {
   return code;
 }
 
-/* Splits one line in place. Returns the number of fields. */
-static size_t split_line(char *line, char **fields, size_t limit) {
-  size_t count = 0;
-  char *from = line;
-  for (;;) {
-    char *to = from;
-    char *start = from;
-    bool quoted = *from == '"';
-    if (quoted) {
-      from++;
-    }
-    while (*from != '\0') {
-      if (quoted && from[0] == '"' && from[1] == '"') {
-        from++;
-      } else if (quoted && *from == '"') {
-        quoted = false;
-        from++;
-        continue;
-      } else if (!quoted && *from == ',') {
-        break;
-      }
-      *to++ = *from++;
-    }
-    bool more = *from == ',';
-    *to = '\0';
-    if (count < limit) {
-      fields[count] = start;
-    }
-    count++;
-    if (!more) {
-      return count;
-    }
-    from++;
-  }
-}
-
 static bool is_header(const bench_table *table, char *const *fields) {
   bool same = true;
   for (size_t i = 0; same && i < table->count; i++) {
@@ -243,40 +209,28 @@ bench_code bench_csv_read(const char *folder, const char *name, const bench_tabl
                           bench_csv_visit_fn *visit, void *context, bench_error *error) {
   char path[4096];
   snprintf(path, sizeof path, "%s/%s", folder, name);
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) {
-    return errno == ENOENT
-               ? BENCH_OK
-               : bench_fail(error, BENCH_ERR_ENV, "%s: cannot open: %s", path, strerror(errno));
+  if (access(path, F_OK) != 0 && errno == ENOENT) {
+    return BENCH_OK;
   }
-  size_t bytes = 0;
-  char *text = read_whole(fd, &bytes);
-  close(fd);
-  char **fields = calloc(table->count, sizeof *fields);
-  if (text == NULL || fields == NULL) {
-    free(text);
-    free(fields);
-    return bench_fail(error, BENCH_ERR_NOMEM, "no memory to read %s", path);
-  }
-  bench_code code = BENCH_OK;
-  int line_number = 0;
-  for (char *line = text, *end;
-       code == BENCH_OK && (end = memchr(line, '\n', bytes - (size_t)(line - text))) != NULL;
-       line = end + 1) {
-    *end = '\0';
-    line_number++;
-    size_t count = split_line(line, fields, table->count);
-    if (count != table->count) {
-      code = bench_fail(error, BENCH_ERR_USAGE, "%s:%d: %zu fields where %zu are expected", path,
-                        line_number, count, table->count);
-    } else if (line_number > 1) {
-      visit(context, fields);
-    } else if (!is_header(table, fields)) {
+  bench_csv_reader reader;
+  bench_code code = bench_csv_reader_open(path, &reader, error);
+  bool more = code == BENCH_OK;
+  for (bool header = true; more; header = false) {
+    code = bench_csv_reader_next(&reader, &more, error);
+    if (code != BENCH_OK || !more) {
+      break;
+    }
+    if (reader.count != table->count) {
+      code = bench_fail(error, BENCH_ERR_USAGE, "%s:%zu: %zu fields where %zu are expected", path,
+                        reader.line, reader.count, table->count);
+    } else if (!header) {
+      visit(context, reader.fields);
+    } else if (!is_header(table, reader.fields)) {
       code = bench_fail(error, BENCH_ERR_USAGE, "%s: its header is not that of this version", path);
     }
+    more = code == BENCH_OK;
   }
-  free(fields);
-  free(text);
+  bench_csv_reader_close(&reader);
   return code;
 }
 

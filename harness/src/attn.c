@@ -48,10 +48,6 @@ void bench_attn_input_text(const bench_attn *attn, char *text, size_t capacity) 
   }
 }
 
-size_t bench_dtype_bytes(bench_dtype dtype) {
-  return dtype == BENCH_FP32 ? 4 : 2;
-}
-
 bench_code bench_attn_check(const bench_attn *attn, bench_error *error) {
   const struct {
     const char *name;
@@ -74,6 +70,11 @@ bench_code bench_attn_check(const bench_attn *attn, bench_error *error) {
                       "heads = %" PRId64 " is not a multiple of kv_heads = %" PRId64, attn->heads_q,
                       attn->heads_kv);
   }
+  if (attn->scope == BENCH_SCOPE_BLOCK &&
+      (attn->d_model < 1 || attn->d_model > (INT64_C(1) << 24))) {
+    return bench_fail(error, BENCH_ERR_USAGE, "d_model = %" PRId64 " is outside 1 .. 2^24",
+                      attn->d_model);
+  }
   if (attn->batch * attn->heads_q > (INT64_C(1) << 24)) {
     return bench_fail(error, BENCH_ERR_USAGE, "batch x heads = %" PRId64 " is above 2^24",
                       attn->batch * attn->heads_q);
@@ -85,7 +86,29 @@ bench_code bench_attn_check(const bench_attn *attn, bench_error *error) {
                              4 * attn->layers, &bytes)) {
     return bench_fail(error, BENCH_ERR_USAGE, "the tensors of all layers exceed 2^63 bytes");
   }
+  /* X and Y, and four weights of at most heads x head_dim columns. */
+  const int64_t wide = attn->d_model * (2 * attn->batch + 4 * attn->heads_q);
+  if (__builtin_mul_overflow(wide, longest * attn->head_dim, &bytes) ||
+      __builtin_mul_overflow(bytes, 4 * attn->layers, &bytes)) {
+    return bench_fail(error, BENCH_ERR_USAGE, "the tensors of all blocks exceed 2^63 bytes");
+  }
   return BENCH_OK;
+}
+
+void bench_attn_set_mask(bench_attn *attn, const bench_mask_choice *choice) {
+  memcpy(&attn->mask, &choice->mask, sizeof attn->mask); /* padding too */
+  memcpy(attn->part, choice->part, sizeof attn->part);
+}
+
+bench_attn bench_attn_layer(const bench_attn *attn, int64_t layer) {
+  bench_attn own;
+  memcpy(&own, attn, sizeof own);
+  if (attn->mask.kind == BENCH_MASK_HYBRID && attn->mask.over == BENCH_HYBRID_LAYERS) {
+    const int part = bench_mask_part(&attn->mask, layer);
+    memcpy(&own.mask, &attn->part[part], sizeof own.mask);
+    memset(own.part, 0, sizeof own.part);
+  }
+  return own;
 }
 
 int64_t bench_attn_q_elements(const bench_attn *attn) {
@@ -102,7 +125,7 @@ int64_t bench_attn_rows(const bench_attn *attn) {
 
 uint64_t bench_attn_id(const bench_attn *attn) {
   char mask[BENCH_MASK_TEXT_MAX];
-  bench_mask_format(&attn->mask, mask);
+  bench_mask_format(&attn->mask, attn->part, mask);
   /* A checkpoint's name is that of its folder; what it is stands in input_hash. */
   const char *model = attn->input == BENCH_INPUT_MODEL ? "" : attn->model;
   char text[1024];
@@ -114,5 +137,10 @@ uint64_t bench_attn_id(const bench_attn *attn) {
            attn->head_dim, attn->seq_q, attn->seq_kv, bench_dtype_name(attn->dtype),
            bench_scope_name(attn->scope), bench_direction_name(attn->direction),
            bench_input_name(attn->input), attn->input_hash, attn->seed, mask);
-  return bench_hash_text(BENCH_HASH_START, text);
+  uint64_t id = bench_hash_text(BENCH_HASH_START, text);
+  if (attn->scope == BENCH_SCOPE_BLOCK) {
+    snprintf(text, sizeof text, " d_model=%" PRId64, attn->d_model);
+    id = bench_hash_text(id, text);
+  }
+  return id;
 }

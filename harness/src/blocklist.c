@@ -1,89 +1,69 @@
 /* The block list, to which every mask can be resolved.
  *
- * Simple masks: which blocks of a block row are kept, and which of those are full, follows from
- * the positions of its first and last row (mask_band.h), so the work is linear in kept blocks. A
- * simple mask has a handful of distinct bit tiles whatever its length, for the pattern repeats
- * from block row to block row: the tiles are therefore compared one by one.
- *
- * BLOCK masks: of the causal blocks (those with at least one pair j <= i), the ones with a
- * diagonal pair j = i are always kept; max(diagonal blocks, llround(density * causal blocks)) are
- * kept in all. The others are drawn in order by selection sampling (Knuth, Algorithm S): block k
- * is taken with probability needed / remaining, which gives an exact count and, within a class of
- * rows, the uniform law. The draw visits each causal block once: linear in those, too.
- *   random  one class: uniform over all off-diagonal causal blocks.
- *   skewed  in every eight consecutive block rows one, drawn by the seed, is heavy. The heavy rows
- *           get three quarters of the drawn blocks, or all of theirs if they have fewer, and the
- *           light rows the rest: few rows keep many blocks and most rows few. */
+ * A block's tile depends on where its first row stands from its first key, on its size, and on how
+ * many of its keys are sinks. So each distinct tile is drawn once and found again by that key; what
+ * turns out equal for another reason is stored once, too. A mask of any length has few tiles, and
+ * the list is made in the time of the blocks that are looked at:
+ *   simple masks   the kept ones, which follow from the positions of a block row's first and last
+ *                  row (mask_band.h)
+ *   STRIDED        the causal ones
+ *   BLOCK, BIGBIRD the causal ones, which are drawn (blocklist_draw.c)
+ *   TOPK           the kept ones, once they are chosen (blocklist_topk.c) */
 #include <assert.h>
 #include <inttypes.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "bench/input.h"
-#include "bench/mask.h"
-#include "mask_band.h"
+#include "blocklist.h"
 
 #define BLOCK_MAX 1024 /* a bit tile grows with the square */
-#define SKEW_PERIOD 8  /* one heavy row in so many */
 
-/* Streams of the hash: what a draw is for. */
-#define DRAW_BLOCK UINT64_C(0x626c6f636b)
-#define DRAW_HEAVY UINT64_C(0x6865617679)
-
-__extension__ typedef unsigned __int128 wide;
-
-typedef struct builder {
-  const bench_attn *attn;
-  bench_band band;
-  bench_blocklist *list;
-  int64_t columns;       /* block columns */
-  int64_t first;         /* position of row 0 */
-  int64_t tile_capacity; /* tiles that fit */
-  int64_t tile_words;    /* words of a tile */
-  uint64_t *bits;        /* one tile, being made */
-} builder;
-
-/* What is left to draw of one class of rows. */
-typedef struct lottery {
-  int64_t needed;
-  int64_t remaining;
-} lottery;
-
-static int64_t min64(int64_t a, int64_t b) {
-  return a < b ? a : b;
+static bool grow_blocks(bench_list_builder *b) {
+  bench_blocklist *list = b->list;
+  if (list->blocks < b->block_capacity) {
+    return true;
+  }
+  const int64_t capacity = b->block_capacity == 0 ? 256 : 2 * b->block_capacity;
+  int32_t *column = realloc(list->column, (size_t)capacity * sizeof *column);
+  list->column = column != NULL ? column : list->column;
+  int32_t *tile = realloc(list->tile, (size_t)capacity * sizeof *tile);
+  list->tile = tile != NULL ? tile : list->tile;
+  if (column == NULL || tile == NULL) {
+    return false;
+  }
+  b->block_capacity = capacity;
+  return true;
 }
 
-static int64_t max64(int64_t a, int64_t b) {
-  return a > b ? a : b;
+void bench_list_open_row(bench_list_builder *b) {
+  b->list->row_begin[++b->at] = b->list->blocks;
 }
 
-static int64_t rows_of(const builder *b, int64_t row) {
-  return min64(b->list->block, b->list->seq_q - row * b->list->block);
+bool bench_list_push(bench_list_builder *b, int64_t row, int64_t column) {
+  const bench_tile_memo *found = bench_list_tile(b, row, column);
+  if (found == NULL || found->empty) {
+    return found != NULL;
+  }
+  if (!grow_blocks(b)) {
+    return false;
+  }
+  bench_blocklist *list = b->list;
+  list->column[list->blocks] = (int32_t)column;
+  list->tile[list->blocks] = found->tile;
+  list->row_begin[b->at] = ++list->blocks;
+  return true;
 }
 
-static int64_t keys_of(const builder *b, int64_t column) {
-  return min64(b->list->block, b->list->seq_kv - column * b->list->block);
-}
-
-/* Positions of the first and last row of a block row. */
-static int64_t first_position(const builder *b, int64_t row) {
-  return b->first + row * b->list->block;
-}
-
-static int64_t last_position(const builder *b, int64_t row) {
-  return first_position(b, row) + rows_of(b, row) - 1;
-}
-
-/* Block columns in which some row of the block row sees a key: at most two disjoint ranges. */
-static int simple_ranges(const builder *b, int64_t row, bench_span ranges[2]) {
+/* Block columns in which some row of the block row may see a key: at most two disjoint ranges. */
+static int ranges_of(const bench_list_builder *b, int64_t row, bench_span ranges[2]) {
   const int64_t block = b->list->block;
-  const int64_t reach = last_position(b, row) + b->band.ahead + 1; /* keys below are causal */
+  const int64_t begin_row = b->first + row * block;
+  const int64_t reach = begin_row + list_rows_of(b->list, row) + b->band.ahead;
   if (reach <= 0) {
     return 0;
   }
   const int64_t end = min64(b->columns, (reach - 1) / block + 1);
-  const int64_t begin = max64(0, first_position(b, row) - b->band.behind) / block;
+  const int64_t begin = max64(0, begin_row - b->band.behind) / block;
   const int64_t sink = min64(end, (min64(b->band.sink, reach) + block - 1) / block);
   if (begin <= sink) {
     ranges[0] = (bench_span){0, end};
@@ -99,124 +79,23 @@ static int simple_ranges(const builder *b, int64_t row, bench_span ranges[2]) {
   return count;
 }
 
-/* The diagonal blocks of a block row of a BLOCK mask; the causal ones before them are what can be
- * drawn. Empty at 0 where no row of it stands at a position >= 0. */
-static bench_span diagonal_range(const builder *b, int64_t row) {
-  const int64_t last = last_position(b, row);
-  if (last < 0) {
-    return (bench_span){0, 0};
-  }
-  const int64_t block = b->list->block;
-  return (bench_span){max64(0, first_position(b, row)) / block, last / block + 1};
-}
-
-static bool is_full(const builder *b, int64_t row, int64_t column) {
-  const int64_t begin = column * b->list->block;
-  const int64_t end = begin + keys_of(b, column);
-  return end - 1 <= first_position(b, row) + b->band.ahead &&
-         (end <= b->band.sink ||
-          max64(begin, b->band.sink) >= last_position(b, row) - b->band.behind);
-}
-
-/* Sets bits [begin, end) of a tile row. */
-static void set_bits(uint64_t *words, int64_t begin, int64_t end) {
-  for (int64_t at = begin; at < end;) {
-    const int64_t stop = min64(end, (at | 63) + 1);
-    const int64_t count = stop - at;
-    words[at >> 6] |= (count == 64 ? ~UINT64_C(0) : (UINT64_C(1) << count) - 1) << (at & 63);
-    at = stop;
-  }
-}
-
-/* Draws the block into b->bits and returns its number of pairs. */
-static int64_t draw_tile(builder *b, int64_t row, int64_t column) {
-  const int64_t begin = column * b->list->block;
-  const int64_t keys = keys_of(b, column);
-  const int64_t sink = min64(max64(b->band.sink - begin, 0), keys);
-  int64_t pairs = 0;
-  memset(b->bits, 0, (size_t)b->tile_words * sizeof *b->bits);
-  for (int64_t r = 0; r < rows_of(b, row); r++) {
-    const int64_t i = first_position(b, row) + r - begin; /* counted from the block's first key */
-    const int64_t end = min64(max64(i + b->band.ahead + 1, 0), keys);
-    const int64_t head = min64(sink, end);
-    const int64_t tail = max64(max64(i - b->band.behind, head), 0);
-    uint64_t *words = b->bits + r * b->list->words;
-    set_bits(words, 0, head);
-    set_bits(words, tail, end);
-    pairs += head + max64(end - tail, 0);
-  }
-  return pairs;
-}
-
-/* Index of the tile that equals b->bits, stored if it is new; -1 without memory. */
-static int32_t store_tile(builder *b) {
-  bench_blocklist *list = b->list;
-  const size_t bytes = (size_t)b->tile_words * sizeof *b->bits;
-  for (int64_t t = 0; t < list->tile_count; t++) {
-    if (memcmp(list->tiles + t * b->tile_words, b->bits, bytes) == 0) {
-      return (int32_t)t;
-    }
-  }
-  if (list->tile_count == b->tile_capacity) {
-    const int64_t capacity = b->tile_capacity == 0 ? 4 : 2 * b->tile_capacity;
-    uint64_t *grown = realloc(list->tiles, (size_t)capacity * bytes);
-    if (grown == NULL) {
-      return -1;
-    }
-    list->tiles = grown;
-    b->tile_capacity = capacity;
-  }
-  memcpy(list->tiles + list->tile_count * b->tile_words, b->bits, bytes);
-  return (int32_t)list->tile_count++;
-}
-
-/* Appends one kept block; false without memory. */
-static bool push(builder *b, int64_t row, int64_t column) {
-  bench_blocklist *list = b->list;
-  int32_t tile = BENCH_BLOCK_FULL;
-  if (is_full(b, row, column)) {
-    list->pairs += rows_of(b, row) * keys_of(b, column);
-  } else {
-    list->pairs += draw_tile(b, row, column);
-    tile = store_tile(b);
-    if (tile < 0) {
-      return false;
-    }
-  }
-  const int64_t at = list->row_begin[row + 1]++;
-  list->column[at] = (int32_t)column;
-  list->tile[at] = tile;
-  return true;
-}
-
-static bool push_range(builder *b, int64_t row, bench_span range) {
+bool bench_list_push_range(bench_list_builder *b, int64_t row, bench_span range) {
   for (int64_t column = range.begin; column < range.end; column++) {
-    if (!push(b, row, column)) {
+    if (!bench_list_push(b, row, column)) {
       return false;
     }
   }
   return true;
 }
 
-static int64_t count_simple(const builder *b) {
-  int64_t blocks = 0;
+/* All rows of a pattern whose blocks follow from positions alone. */
+static bool fill_ranges(bench_list_builder *b) {
   for (int64_t row = 0; row < b->list->rows; row++) {
     bench_span ranges[2];
-    const int count = simple_ranges(b, row, ranges);
+    const int count = ranges_of(b, row, ranges);
+    bench_list_open_row(b);
     for (int n = 0; n < count; n++) {
-      blocks += ranges[n].end - ranges[n].begin;
-    }
-  }
-  return blocks;
-}
-
-static bool fill_simple(builder *b) {
-  for (int64_t row = 0; row < b->list->rows; row++) {
-    bench_span ranges[2];
-    const int count = simple_ranges(b, row, ranges);
-    b->list->row_begin[row + 1] = b->list->row_begin[row];
-    for (int n = 0; n < count; n++) {
-      if (!push_range(b, row, ranges[n])) {
+      if (!bench_list_push_range(b, row, ranges[n])) {
         return false;
       }
     }
@@ -224,95 +103,104 @@ static bool fill_simple(builder *b) {
   return true;
 }
 
-static bool is_heavy(const builder *b, int64_t row) {
-  return b->attn->mask.layout == BENCH_LAYOUT_SKEWED &&
-         bench_hash64(b->attn->seed, DRAW_HEAVY, (uint64_t)(row / SKEW_PERIOD)) % SKEW_PERIOD ==
-             (uint64_t)(row % SKEW_PERIOD);
-}
-
-/* Sets up the draw, class 0 the light rows and 1 the heavy ones, and returns the kept count. */
-static int64_t count_drawn(const builder *b, lottery classes[2]) {
-  int64_t diagonal = 0;
-  classes[0] = classes[1] = (lottery){0, 0};
-  for (int64_t row = 0; row < b->list->rows; row++) {
-    const bench_span range = diagonal_range(b, row);
-    diagonal += range.end - range.begin;
-    classes[is_heavy(b, row)].remaining += range.begin;
+/* The mask of one head, hybrids over heads resolved. */
+static bench_attn head_attn(const bench_attn *attn, int64_t head, int *part) {
+  bench_attn own = *attn;
+  *part = 0;
+  if (attn->mask.kind == BENCH_MASK_HYBRID) {
+    *part = bench_mask_part(&attn->mask, head % attn->heads_q);
+    own.mask = attn->part[*part];
   }
-  const int64_t light = classes[0].remaining;
-  const int64_t heavy = classes[1].remaining;
-  const int64_t causal = diagonal + light + heavy;
-  const int64_t kept = max64(diagonal, llround(b->attn->mask.density * (double)causal));
-  const int64_t drawn = kept - diagonal;
-  classes[1].needed = min64(heavy, max64(drawn - light, drawn - drawn / 4));
-  classes[0].needed = drawn - classes[1].needed;
-  return kept;
+  return own;
 }
 
-static bool fill_drawn(builder *b, lottery classes[2]) {
-  for (int64_t row = 0; row < b->list->rows; row++) {
-    const bench_span diagonal = diagonal_range(b, row);
-    lottery *from = &classes[is_heavy(b, row)];
-    b->list->row_begin[row + 1] = b->list->row_begin[row];
-    for (int64_t column = 0; column < diagonal.begin; column++) {
-      const uint64_t hash =
-          bench_hash64(b->attn->seed, DRAW_BLOCK, (uint64_t)(row * b->columns + column));
-      const int64_t ticket = (int64_t)(((wide)hash * (wide)from->remaining) >> 64);
-      from->remaining--;
-      if (ticket < from->needed) {
-        from->needed--;
-        if (!push(b, row, column)) {
-          return false;
-        }
+/* The pattern of every head, made when the first head of it comes by: heads share one unless they
+ * choose their blocks. */
+static bool fill_patterns(bench_list_builder *b, const bench_attn *attn,
+                          const bench_list_choice *choice) {
+  bench_blocklist *list = b->list;
+  int32_t shared[2] = {-1, -1}; /* of the parts */
+  for (int64_t head = 0; head < list->heads; head++) {
+    b->attn = head_attn(attn, head, &b->part);
+    const bool chooses = b->attn.mask.kind == BENCH_MASK_TOPK;
+    if (chooses || shared[b->part] < 0) {
+      shared[b->part] = (int32_t)list->patterns++;
+      b->band = bench_mask_band(&b->attn);
+      const bool drawn =
+          b->attn.mask.kind == BENCH_MASK_BLOCK || b->attn.mask.kind == BENCH_MASK_BIGBIRD;
+      if (!(chooses ? bench_list_chosen(b, choice, head)
+            : drawn ? bench_list_draw(b)
+                    : fill_ranges(b))) {
+        return false;
       }
     }
-    if (!push_range(b, row, diagonal)) {
-      return false;
+    if (list->pattern != NULL) {
+      list->pattern[head] = shared[b->part];
+    }
+    if (bench_mask_patterns(attn) == 1) {
+      return true; /* for the other heads, too */
     }
   }
   return true;
 }
 
-bench_code bench_blocklist_build(const bench_attn *attn, int64_t block, bench_blocklist *out,
-                                 bench_error *error) {
-  const bool simple = bench_mask_is_simple(&attn->mask);
+static bool allocate(bench_list_builder *b, int64_t patterns) {
+  bench_blocklist *list = b->list;
+  list->row_begin = calloc((size_t)(patterns * list->rows) + 1, sizeof *list->row_begin);
+  b->bits = malloc((size_t)b->tile_words * sizeof *b->bits);
+  if (patterns > 1) {
+    list->pattern = calloc((size_t)list->heads, sizeof *list->pattern);
+  }
+  return list->row_begin != NULL && b->bits != NULL && (patterns == 1 || list->pattern != NULL) &&
+         grow_blocks(b);
+}
+
+static bench_code check_block(const bench_attn *attn, int64_t block, bench_error *error) {
+  const int64_t fixed = bench_mask_block(attn);
   if (block < 1 || block > BLOCK_MAX) {
     return bench_fail(error, BENCH_ERR_USAGE, "block size %" PRId64 " is outside 1 .. %d", block,
                       BLOCK_MAX);
   }
-  if (!simple && block != attn->mask.block) {
+  if (fixed > 0 && block != fixed) {
     return bench_fail(error, BENCH_ERR_USAGE,
-                      "block size %" PRId64 " differs from the mask's own, %" PRId64, block,
-                      attn->mask.block);
+                      "block size %" PRId64 " differs from the mask's own, %" PRId64, block, fixed);
   }
-  memset(out, 0, sizeof *out);
-  out->seq_q = attn->seq_q;
-  out->seq_kv = attn->seq_kv;
-  out->block = block;
-  out->rows = (attn->seq_q + block - 1) / block;
-  out->words = (block + 63) / 64;
-  builder b = {.attn = attn,
-               .band = bench_mask_band(attn),
-               .list = out,
-               .columns = (attn->seq_kv + block - 1) / block,
-               .first = attn->seq_kv - attn->seq_q,
-               .tile_words = block * out->words};
-  lottery classes[2];
-  out->blocks = simple ? count_simple(&b) : count_drawn(&b, classes);
-  const size_t entries = (size_t)max64(out->blocks, 1);
-  out->row_begin = calloc((size_t)out->rows + 1, sizeof *out->row_begin);
-  out->column = malloc(entries * sizeof *out->column);
-  out->tile = malloc(entries * sizeof *out->tile);
-  b.bits = malloc((size_t)b.tile_words * sizeof *b.bits);
-  const bool built = out->row_begin != NULL && out->column != NULL && out->tile != NULL &&
-                     b.bits != NULL && (simple ? fill_simple(&b) : fill_drawn(&b, classes));
+  return BENCH_OK;
+}
+
+bench_code bench_blocklist_build(const bench_attn *attn, int64_t block, const void *q,
+                                 const void *k, bench_blocklist *out, bench_error *error) {
+  assert(attn->mask.kind != BENCH_MASK_HYBRID || attn->mask.over == BENCH_HYBRID_HEADS);
+  bench_code code = check_block(attn, block, error);
+  bench_list_choice choice = {0};
+  if (code == BENCH_OK && bench_mask_needs_input(attn)) {
+    code = bench_list_choose(attn, block, q, k, &choice, error);
+  }
+  if (code != BENCH_OK) {
+    return code;
+  }
+  *out = (bench_blocklist){.seq_q = attn->seq_q,
+                           .seq_kv = attn->seq_kv,
+                           .block = block,
+                           .rows = (attn->seq_q + block - 1) / block,
+                           .heads = attn->batch * attn->heads_q,
+                           .words = (block + 63) / 64};
+  bench_list_builder b = {.list = out,
+                          .columns = (attn->seq_kv + block - 1) / block,
+                          .first = attn->seq_kv - attn->seq_q,
+                          .tile_words = block * out->words};
+  const bool built = allocate(&b, bench_mask_patterns(attn)) && fill_patterns(&b, attn, &choice);
   free(b.bits);
+  free(b.memo);
+  free(b.same);
+  free(choice.columns);
   if (!built) {
     const int64_t blocks = out->blocks;
     bench_blocklist_free(out);
-    return bench_fail(error, BENCH_ERR_NOMEM, "no memory for a list of %" PRId64 " blocks", blocks);
+    return bench_fail(error, BENCH_ERR_NOMEM,
+                      "no memory for a list of more than %" PRId64 " blocks", blocks);
   }
-  assert(out->row_begin[out->rows] == out->blocks);
+  assert(out->row_begin[out->patterns * out->rows] == out->blocks);
   return BENCH_OK;
 }
 
@@ -321,16 +209,49 @@ void bench_blocklist_free(bench_blocklist *list) {
   free(list->column);
   free(list->tile);
   free(list->tiles);
+  free(list->pattern);
   memset(list, 0, sizeof *list);
 }
 
-bool bench_blocklist_visible(const bench_blocklist *list, int64_t row, int64_t key) {
+/* Pairs of one block row of the list. */
+static int64_t row_pairs(const bench_blocklist *list, int64_t pattern, int64_t row) {
+  int64_t pairs = 0;
+  const int64_t at = pattern * list->rows + row;
+  for (int64_t i = list->row_begin[at]; i < list->row_begin[at + 1]; i++) {
+    if (list->tile[i] == BENCH_BLOCK_FULL) {
+      pairs += list_rows_of(list, row) * list_keys_of(list, list->column[i]);
+      continue;
+    }
+    const uint64_t *words = list->tiles + list->tile[i] * list->block * list->words;
+    for (int64_t w = 0; w < list->block * list->words; w++) {
+      pairs += __builtin_popcountll(words[w]);
+    }
+  }
+  return pairs;
+}
+
+int64_t bench_blocklist_pairs(const bench_blocklist *list) {
+  int64_t pairs = 0;
+  for (int64_t pattern = 0; pattern < list->patterns; pattern++) {
+    int64_t heads = list->pattern == NULL ? list->heads : 0;
+    for (int64_t head = 0; list->pattern != NULL && head < list->heads; head++) {
+      heads += list->pattern[head] == pattern;
+    }
+    for (int64_t row = 0; heads > 0 && row < list->rows; row++) {
+      pairs += heads * row_pairs(list, pattern, row);
+    }
+  }
+  return pairs;
+}
+
+bool bench_blocklist_visible(const bench_blocklist *list, int64_t head, int64_t row, int64_t key) {
   if (row < 0 || row >= list->seq_q || key < 0 || key >= list->seq_kv) {
     return false;
   }
   const int64_t column = key / list->block;
-  int64_t low = list->row_begin[row / list->block];
-  int64_t high = list->row_begin[row / list->block + 1];
+  const int64_t at = bench_blocklist_row(list, head, row);
+  int64_t low = list->row_begin[at];
+  int64_t high = list->row_begin[at + 1];
   while (low < high) {
     const int64_t middle = low + (high - low) / 2;
     if (list->column[middle] < column) {
@@ -339,7 +260,7 @@ bool bench_blocklist_visible(const bench_blocklist *list, int64_t row, int64_t k
       high = middle;
     }
   }
-  if (low == list->row_begin[row / list->block + 1] || list->column[low] != column) {
+  if (low == list->row_begin[at + 1] || list->column[low] != column) {
     return false;
   }
   if (list->tile[low] == BENCH_BLOCK_FULL) {

@@ -29,6 +29,13 @@ static const char *const masks[] = {
     "block:density=0.3:size=16",
     "block:density=0.5:size=64",
     "block:density=0.25:size=32:layout=skewed",
+    "strided:5",
+    "strided:130",
+    "bigbird:window=2:global=1:random=1:size=16",
+    "topk:blocks=3:size=16",
+    "hybrid:causal/window:24@heads=1-1",
+    "hybrid:topk:blocks=2:size=32/sink:2+window:30@heads=1-2",
+    "hybrid:full/block:density=0.4:size=16@layers=1-1",
 };
 
 static const int64_t head_dims[] = {32, 64, 80, 96, 128, 256};
@@ -47,7 +54,7 @@ void bench_check_problem(size_t index, bench_problem *out) {
   const int64_t *heads = head_groups[deal % COUNT(head_groups)];
   memset(out, 0, sizeof *out);
   bench_attn *attn = &out->attn;
-  attn->layers = 1;
+  attn->layers = strstr(masks[mask], "@layers") == NULL ? 1 : 2;
   attn->batch = 1 + (int64_t)(deal / 64 % 2);
   attn->heads_q = heads[0];
   attn->heads_kv = heads[1];
@@ -57,9 +64,11 @@ void bench_check_problem(size_t index, bench_problem *out) {
   attn->dtype = (bench_dtype)(index / COUNT(shapes) / COUNT(masks));
   attn->input = inputs[deal / 65536 % COUNT(inputs)];
   attn->seed = index + 1;
-  bench_code parsed = bench_mask_parse(masks[mask], &attn->mask, NULL);
+  bench_mask_choice choice;
+  bench_code parsed = bench_mask_parse(masks[mask], &choice, NULL);
   assert(parsed == BENCH_OK);
   (void)parsed;
+  bench_attn_set_mask(attn, &choice);
   out->id = bench_attn_id(attn);
-  out->layers_distinct = 1;
+  out->layers_distinct = attn->layers;
 }

@@ -20,10 +20,17 @@ static const char *kind_name(const bench_toml *node) {
   return names[node->kind];
 }
 
-/* Appends ", name" to a list of names. */
-static void add_name(char list[NAMES_SHOWN], const char *name) {
-  size_t length = strlen(list);
-  snprintf(list + length, NAMES_SHOWN - length, "%s%s", length > 0 ? ", " : "", name);
+/* Appends ", name" to a list of names; false where it has no room for the name. */
+static bool add_name(char list[NAMES_SHOWN], const char *name) {
+  const size_t length = strlen(list);
+  const size_t comma = length > 0 ? 2 : 0;
+  const size_t bytes = strlen(name) + 1;
+  if (length + comma + bytes > NAMES_SHOWN) {
+    return false;
+  }
+  memcpy(list + length, ", ", comma);
+  memcpy(list + length + comma, name, bytes);
+  return true;
 }
 
 static size_t min3(size_t a, size_t b, size_t c) {
@@ -53,40 +60,62 @@ static size_t edit_distance(const char *a, const char *b) {
   return row[length];
 }
 
+/* The name that is meant by a word, among those it was compared with. */
+typedef struct nearest {
+  const char *word;
+  const char *name; /* NULL: none is near */
+  size_t least;     /* a name at this distance is another word, or no nearer */
+} nearest;
+
+static nearest nearest_to(const char *word) {
+  return (nearest){.word = word, .least = strlen(word) > 4 ? 3 : 2};
+}
+
+static void compare_name(nearest *near, const char *name) {
+  size_t distance = edit_distance(name, near->word);
+  if (distance < near->least) {
+    near->least = distance;
+    near->name = name;
+  }
+}
+
 static bench_code unknown_key(config_reader *reader, const config_table *table,
                               const bench_toml *node) {
-  const char *nearest = NULL;
-  size_t least = strlen(node->key) > 4 ? 3 : 2; /* beyond this it is another word */
+  nearest near = nearest_to(node->key);
   char known[NAMES_SHOWN] = "";
   for (size_t i = 0; i < table->count; i++) {
-    size_t distance = edit_distance(table->keys[i].name, node->key);
-    if (distance < least) {
-      least = distance;
-      nearest = table->keys[i].name;
-    }
-    add_name(known, table->keys[i].name);
+    compare_name(&near, table->keys[i].name);
+    (void)add_name(known, table->keys[i].name);
   }
-  if (nearest != NULL) {
+  if (near.name != NULL) {
     return config_fault_key(reader, node, "unknown key \"%.*s\" %s; did you mean \"%s\"?",
-                            NAME_SHOWN, node->key, table->where, nearest);
+                            NAME_SHOWN, node->key, table->where, near.name);
   }
   return config_fault_key(reader, node, "unknown key \"%.*s\" %s; known are %s", NAME_SHOWN,
                           node->key, table->where, known);
 }
 
+/* Where the names are too many to list, the nearest is of more help than the first. */
 bench_code config_find_name(config_reader *reader, const config_key *key, const bench_toml *node,
                             size_t *index) {
+  nearest near = nearest_to(node->string);
   char known[NAMES_SHOWN] = "";
+  bool all = true;
   const char *name;
   for (size_t i = 0; (name = key->type->name(i)) != NULL; i++) {
     if (strcmp(name, node->string) == 0) {
       *index = i;
       return BENCH_OK;
     }
-    add_name(known, name);
+    compare_name(&near, name);
+    all = all && add_name(known, name);
   }
-  return config_fault(reader, node, "%s: unknown name \"%.*s\"; known are %s", key->name,
-                      NAME_SHOWN, node->string, known);
+  if (!all && near.name != NULL) {
+    return config_fault(reader, node, "%s: unknown name \"%.*s\"; did you mean \"%s\"?", key->name,
+                        NAME_SHOWN, node->string, near.name);
+  }
+  return config_fault(reader, node, "%s: unknown name \"%.*s\"; known are %s%s", key->name,
+                      NAME_SHOWN, node->string, known, all ? "" : ", ...");
 }
 
 static bench_code read_integer(config_reader *reader, const config_key *key, const bench_toml *node,
@@ -124,6 +153,17 @@ const config_type config_number = {.kinds = CONFIG_KIND(NUMBER) | CONFIG_KIND(IN
                                    .what = "a number",
                                    .bytes = sizeof(double),
                                    .read = read_number};
+
+static bench_code read_boolean(config_reader *reader, const config_key *key, const bench_toml *node,
+                               void *out) {
+  *(bool *)out = node->integer != 0;
+  return BENCH_OK;
+}
+
+const config_type config_boolean = {.kinds = CONFIG_KIND(BOOLEAN),
+                                    .what = "true or false",
+                                    .bytes = sizeof(bool),
+                                    .read = read_boolean};
 
 bool config_is_name(const char *text) {
   size_t length = strlen(text);

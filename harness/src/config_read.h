@@ -62,6 +62,7 @@ struct config_table {
 
 extern const config_type config_integer; /* int64_t, min .. max */
 extern const config_type config_number;  /* double, above 0, at most `most` */
+extern const config_type config_boolean; /* bool */
 extern const config_type config_name;    /* char[BENCH_NAME_MAX], a name that config_is_name */
 extern const config_type config_group;   /* the keys of key->table, in the same struct */
 

@@ -15,6 +15,7 @@ struct bench_dense_time {
 static uint64_t key_of(const bench_problem *problem, const bench_row *row) {
   bench_attn full = problem->attn;
   memset(&full.mask, 0, sizeof full.mask); /* BENCH_MASK_FULL */
+  memset(full.part, 0, sizeof full.part);
   return bench_hash_text(bench_hash_text(bench_attn_id(&full), row->kernel), row->mode);
 }
 

@@ -8,7 +8,7 @@ void bench_head_row_fill(const bench_attn *attn, uint64_t problem_id, int64_t la
                          const bench_stat_core *from, bench_head_row *row) {
   char mask[BENCH_MASK_TEXT_MAX];
   bench_table_clear(&bench_head_table, row);
-  bench_mask_format(&attn->mask, mask);
+  bench_mask_format(&attn->mask, attn->part, mask);
   snprintf(row->problem_id, sizeof row->problem_id, "%016" PRIx64, problem_id);
   bench_text_copy(row->model, sizeof row->model, attn->model);
   bench_text_copy(row->mask, sizeof row->mask, mask);

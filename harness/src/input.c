@@ -39,7 +39,11 @@ uint64_t bench_hash64(uint64_t a, uint64_t b, uint64_t c) {
 }
 
 static uint64_t start_of(uint64_t seed, int64_t layer, bench_tensor tensor, int purpose) {
-  return stream_start(seed, (uint64_t)((layer * 3 + (int)tensor) * PURPOSE_COUNT + purpose));
+  /* Q, K and V of all layers stand before a block's other tensors of all layers. */
+  const int64_t place = tensor < BENCH_TENSOR_X
+                            ? layer * 3 + (int)tensor
+                            : (INT64_C(1) << 32) + layer * 5 + (int)tensor - BENCH_TENSOR_X;
+  return stream_start(seed, (uint64_t)(place * PURPOSE_COUNT + purpose));
 }
 
 /* The sum of the word's four 16-bit parts, left as two sums in bits 0-31 and 32-63. */
@@ -104,8 +108,8 @@ float bench_input_element(bench_input input, uint64_t seed, int64_t layer, bench
   return value;
 }
 
-void bench_input_fill(bench_input input, uint64_t seed, int64_t layer, bench_tensor tensor,
-                      bench_dtype dtype, void *out, int64_t count) {
+void bench_input_fill_scaled(bench_input input, uint64_t seed, int64_t layer, bench_tensor tensor,
+                             float scale, bench_dtype dtype, void *out, int64_t count) {
   const int64_t chunks = (count + CHUNK - 1) / CHUNK;
   char *bytes = out;
 #pragma omp parallel for schedule(static)
@@ -114,6 +118,14 @@ void bench_input_fill(bench_input input, uint64_t seed, int64_t layer, bench_ten
     const int64_t first = chunk * CHUNK;
     const int take = count - first < CHUNK ? (int)(count - first) : CHUNK;
     input_range(input, seed, layer, tensor, first, take, values);
+    for (int e = 0; e < take; e++) {
+      values[e] *= scale; /* exact for 1 */
+    }
     bench_from_float(dtype, values, bytes + (size_t)first * bench_dtype_bytes(dtype), take);
   }
+}
+
+void bench_input_fill(bench_input input, uint64_t seed, int64_t layer, bench_tensor tensor,
+                      bench_dtype dtype, void *out, int64_t count) {
+  bench_input_fill_scaled(input, seed, layer, tensor, 1.0f, dtype, out, count);
 }

@@ -19,6 +19,7 @@ static const struct {
     {"info", bench_command_info, "machine, devices and build"},
     {"check", bench_command_check, "every kernel against the reference on adversarial shapes"},
     {"profile", bench_command_profile, "attention statistics and loss of a real model"},
+    {"plot", bench_command_plot, "the figures of one result"},
 };
 
 static void print_help(FILE *to) {

@@ -15,7 +15,7 @@ typedef struct bench_band {
   int64_t sink;   /* first keys that stay visible behind the band */
 } bench_band;
 
-/* A BLOCK mask has the band of its underlying causal mask. */
+/* The masks that are not simple have the band of their underlying causal mask. */
 bench_band bench_mask_band(const bench_attn *attn);
 
 #endif

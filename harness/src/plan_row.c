@@ -50,7 +50,7 @@ void bench_plan_row(const bench_plan *plan, const bench_case *planned, bench_mod
   row->seq_q = attn->seq_q;
   row->seq_kv = attn->seq_kv;
   char mask[BENCH_MASK_TEXT_MAX];
-  bench_mask_format(&attn->mask, mask);
+  bench_mask_format(&attn->mask, attn->part, mask);
   bench_text_copy(row->mask, sizeof row->mask, mask);
   row->density = problem->density;
   bench_attn_input_text(attn, row->input, sizeof row->input);

@@ -73,8 +73,9 @@ static bench_code alloc_input(const bench_work *work, size_t bytes, void **devic
              : bench_fail(error, BENCH_ERR_NOMEM, "no host memory for %zu bytes of input", bytes);
 }
 
-static bench_code alloc_layer(const bench_work *work, bench_layer *layer, bench_error *error) {
+static bench_code alloc_layer(const bench_work *work, int64_t index, bench_error *error) {
   const bench_attn *attn = &work->attn;
+  bench_layer *layer = &work->layers[index];
   bench_code code = alloc_input(work, q_bytes(attn), &layer->q, &layer->host_q, error);
   if (code == BENCH_OK) {
     code = alloc_input(work, kv_bytes(attn), &layer->k, &layer->host_k, error);
@@ -88,6 +89,9 @@ static bench_code alloc_layer(const bench_work *work, bench_layer *layer, bench_
   if (code == BENCH_OK) {
     code = bench_guarded_alloc(work->backend, work->context, lse_bytes(attn), (void **)&layer->lse,
                                error);
+  }
+  if (code == BENCH_OK && attn->scope == BENCH_SCOPE_BLOCK) {
+    code = bench_block_open(work, index, &layer->block, error);
   }
   return code;
 }
@@ -103,6 +107,7 @@ static void free_layer(const bench_work *work, bench_layer *layer) {
   work->backend->free(work->context, layer->v);
   bench_guarded_free(work->backend, work->context, layer->o);
   bench_guarded_free(work->backend, work->context, layer->lse);
+  bench_block_close(work, &layer->block);
 }
 
 static bench_code upload_layer(const bench_work *work, const bench_layer *layer,
@@ -192,6 +197,28 @@ static void fill_synthetic(const bench_work *work) {
   }
 }
 
+/* The block's Q, K and V on the device and, for the reference and the statistics, on the host. */
+static bench_code project_layer(const bench_work *work, const bench_layer *layer,
+                                bench_error *error) {
+  const bench_attn *attn = &work->attn;
+  const bench_backend *backend = work->backend;
+  bench_code code = bench_block_project_in(work, layer, error);
+  if (code == BENCH_OK) {
+    code = backend->sync(work->context, error);
+  }
+  if (code != BENCH_OK || backend->host_memory) {
+    return code;
+  }
+  code = backend->download(work->context, layer->host_q, layer->q, q_bytes(attn), error);
+  if (code == BENCH_OK) {
+    code = backend->download(work->context, layer->host_k, layer->k, kv_bytes(attn), error);
+  }
+  if (code == BENCH_OK) {
+    code = backend->download(work->context, layer->host_v, layer->v, kv_bytes(attn), error);
+  }
+  return code;
+}
+
 bench_code bench_work_open(const bench_backend *backend, bench_context *context,
                            const bench_work_request *request, bench_work *out, bench_error *error) {
   *out = (bench_work){.backend = backend,
@@ -206,10 +233,7 @@ bench_code bench_work_open(const bench_backend *backend, bench_context *context,
     out->layers_distinct = 0;
   }
   for (int64_t l = 0; code == BENCH_OK && l < out->layers_distinct; l++) {
-    code = alloc_layer(out, &out->layers[l], error);
-  }
-  if (code == BENCH_OK && !bench_mask_is_simple(&out->attn.mask)) {
-    code = bench_blocklist_build(&out->attn, out->attn.mask.block, &out->mask_list, error);
+    code = alloc_layer(out, l, error);
   }
   if (code == BENCH_OK && out->attn.input == BENCH_INPUT_MODEL) {
     code = fill_from_model(out, request, error);
@@ -218,23 +242,17 @@ bench_code bench_work_open(const bench_backend *backend, bench_context *context,
   }
   for (int64_t l = 0; code == BENCH_OK && l < out->layers_distinct; l++) {
     code = upload_layer(out, &out->layers[l], error);
+    if (code == BENCH_OK && out->attn.scope == BENCH_SCOPE_BLOCK) {
+      code = project_layer(out, &out->layers[l], error);
+    }
+  }
+  if (code == BENCH_OK) {
+    code = bench_work_resolve_masks(out, error);
   }
   if (code != BENCH_OK) {
     bench_work_close(out);
   }
   return code;
-}
-
-static void free_device_list(bench_work *work) {
-  if (!work->backend->host_memory) {
-    work->backend->free(work->context, work->device_list.row_begin);
-    work->backend->free(work->context, work->device_list.column);
-    work->backend->free(work->context, work->device_list.tile);
-    work->backend->free(work->context, work->device_list.tiles);
-  }
-  work->device_list = (bench_blocklist){0};
-  bench_blocklist_free(&work->list);
-  work->list = (bench_blocklist){0};
 }
 
 void bench_work_close(bench_work *work) {
@@ -245,69 +263,9 @@ void bench_work_close(bench_work *work) {
     free_layer(work, &work->layers[l]);
   }
   free(work->layers);
-  free_device_list(work);
-  bench_blocklist_free(&work->mask_list);
+  bench_work_free_masks(work);
   bench_reference_free(work->reference);
   *work = (bench_work){0};
-}
-
-static bench_code upload_array(const bench_work *work, const void *from, size_t bytes, void **to,
-                               bench_error *error) {
-  bench_code code = work->backend->alloc(work->context, bytes > 0 ? bytes : 8, to, error);
-  if (code == BENCH_OK && bytes > 0) {
-    code = work->backend->upload(work->context, *to, from, bytes, error);
-  }
-  return code;
-}
-
-static bench_code upload_list(bench_work *work, bench_error *error) {
-  const bench_blocklist *list = &work->list;
-  bench_blocklist *device = &work->device_list;
-  size_t tile_words = (size_t)(list->tile_count * list->block * list->words);
-  *device = *list;
-  if (work->backend->host_memory) {
-    return BENCH_OK;
-  }
-  device->row_begin = NULL;
-  device->column = NULL;
-  device->tile = NULL;
-  device->tiles = NULL;
-  bench_code code = upload_array(work, list->row_begin, (size_t)(list->rows + 1) * 8,
-                                 (void **)&device->row_begin, error);
-  if (code == BENCH_OK) {
-    code =
-        upload_array(work, list->column, (size_t)list->blocks * 4, (void **)&device->column, error);
-  }
-  if (code == BENCH_OK) {
-    code = upload_array(work, list->tile, (size_t)list->blocks * 4, (void **)&device->tile, error);
-  }
-  if (code == BENCH_OK) {
-    code = upload_array(work, list->tiles, tile_words * 8, (void **)&device->tiles, error);
-  }
-  return code;
-}
-
-bench_code bench_work_blocks(bench_work *work, const bench_kernel *kernel,
-                             const bench_blocklist **list, bench_error *error) {
-  bool simple = bench_mask_is_simple(&work->attn.mask);
-  *list = NULL;
-  if (simple && !kernel->wants_blocks) {
-    return BENCH_OK;
-  }
-  int64_t block = simple ? kernel->block : work->attn.mask.block;
-  if (work->list.block != block) {
-    free_device_list(work);
-    bench_code code = bench_blocklist_build(&work->attn, block, &work->list, error);
-    if (code == BENCH_OK) {
-      code = upload_list(work, error);
-    }
-    if (code != BENCH_OK) {
-      free_device_list(work);
-      return code;
-    }
-  }
-  *list = &work->device_list;
-  return BENCH_OK;
 }
 
 bench_code bench_work_poison(bench_work *work, bench_error *error) {
@@ -317,6 +275,9 @@ bench_code bench_work_poison(bench_work *work, bench_error *error) {
     code = work->backend->fill(work->context, layer->o, 0xff, q_bytes(&work->attn), error);
     if (code == BENCH_OK) {
       code = work->backend->fill(work->context, layer->lse, 0xff, lse_bytes(&work->attn), error);
+    }
+    if (code == BENCH_OK && work->attn.scope == BENCH_SCOPE_BLOCK) {
+      code = bench_block_poison(work, layer, error);
     }
   }
   return code;
@@ -333,31 +294,9 @@ bench_code bench_work_canaries(bench_work *work, bool *intact, bench_error *erro
       code = bench_guarded_check(work->backend, work->context, layer->lse, lse_bytes(&work->attn),
                                  intact, error);
     }
-  }
-  return code;
-}
-
-bench_code bench_work_launch(const bench_work *work, const bench_kernel *kernel,
-                             const bench_blocklist *list, void *workspace, bench_error *error) {
-  bench_launch launch = {.attn = &work->attn,
-                         .blocks = list,
-                         .workspace = workspace,
-                         .stream = work->backend->stream(work->context),
-                         .threads = work->backend->device(work->context)->threads};
-  for (int64_t l = 0; l < work->attn.layers; l++) {
-    const bench_layer *layer = &work->layers[l % work->layers_distinct];
-    launch.q = layer->q;
-    launch.k = layer->k;
-    launch.v = layer->v;
-    launch.o = layer->o;
-    launch.lse = layer->lse;
-    bench_code code = kernel->launch(&launch);
-    if (code != BENCH_OK) {
-      bench_fail(error, code, "the kernel refused to launch");
-      /* A backend that enqueues says what went wrong when it is next waited for. */
-      work->backend->sync(work->context, error);
-      return code;
+    if (code == BENCH_OK && work->attn.scope == BENCH_SCOPE_BLOCK) {
+      code = bench_block_canaries(work, layer, intact, error);
     }
   }
-  return BENCH_OK;
+  return code;
 }

@@ -25,7 +25,8 @@ typedef struct member {
 static const member attn_members[] = {
     TEXT(bench_attn, model),    WIDE(bench_attn, params),  WIDE(bench_attn, layers),
     WIDE(bench_attn, batch),    WIDE(bench_attn, heads_q), WIDE(bench_attn, heads_kv),
-    WIDE(bench_attn, head_dim), WIDE(bench_attn, seq_q),   WIDE(bench_attn, seq_kv),
+    WIDE(bench_attn, head_dim), WIDE(bench_attn, d_model), WIDE(bench_attn, seq_q),
+    WIDE(bench_attn, seq_kv),
 };
 
 static const member device_members[] = {
@@ -91,7 +92,7 @@ json_t *bench_attn_to_json(const bench_attn *attn) {
   char mask[BENCH_MASK_TEXT_MAX];
   char hash[20];
   char seed[24];
-  bench_mask_format(&attn->mask, mask);
+  bench_mask_format(&attn->mask, attn->part, mask);
   snprintf(hash, sizeof hash, "%016" PRIx64, attn->input_hash);
   snprintf(seed, sizeof seed, "%" PRIu64, attn->seed);
   json_object_set_new(json, "dtype", json_string(bench_dtype_name(attn->dtype)));
@@ -124,7 +125,11 @@ bench_code bench_attn_from_json(const json_t *json, bench_attn *out, bench_error
   }
   out->input_hash = strtoull(text_member(json, "input_hash"), NULL, 16);
   out->seed = strtoull(text_member(json, "seed"), NULL, 10);
-  code = bench_mask_parse(text_member(json, "mask"), &out->mask, error);
+  bench_mask_choice choice;
+  code = bench_mask_parse(text_member(json, "mask"), &choice, error);
+  if (code == BENCH_OK) {
+    bench_attn_set_mask(out, &choice);
+  }
   return code == BENCH_OK ? bench_attn_check(out, error) : code;
 }
 

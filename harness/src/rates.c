@@ -12,7 +12,7 @@ static const struct {
 } rate_table[] = {
     {"cpu", "reference", 1e9}, {"cpu", "naive", 5e9},   {"cpu", "blas", 20e9},
     {"cpu", "flash", 25e9},    {"cpu", "sparse", 25e9}, {"cpu", "null", 1e15},
-    {"cuda", "naive", 100e9},
+    {"cuda", "naive", 100e9},  {"cuda", "blas", 500e9},
 };
 
 double bench_rate_presumed(const bench_device *device, const char *family) {

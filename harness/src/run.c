@@ -15,6 +15,8 @@
 #include "platform/proc.h"
 #include "src/dense_times.h"
 #include "src/gbench.h"
+#include "src/head_means.h"
+#include "src/memory_probe.h"
 #include "src/progress.h"
 #include "src/protocol.h"
 #include "src/sweep.h"
@@ -32,22 +34,18 @@ typedef struct run_state {
   bench_code code; /* the first fault of the folder; ends the run */
   bench_progress_line progress;
 
-  /* Statistics of the current problem. */
-  size_t problem;       /* index; SIZE_MAX: none */
-  bench_row statistics; /* means over layers and heads, in the columns of sweep.csv */
-  bool has_statistics;
-
-  /* Heads of the request in hand. */
-  bench_head_row *heads;
-  size_t head_count;
-  size_t head_capacity;
-  bool heads_lost; /* memory was out: what there is of them is not used */
-
+  size_t problem; /* index of the current one; SIZE_MAX: none */
+  bench_head_means statistics;
+  bench_memory_probe memory;
   bench_dense_times dense;
 } run_state;
 
 bool bench_status_needs_restart(const char *status) {
   return strcmp(status, "failed") == 0 || strcmp(status, "wrong") == 0;
+}
+
+static const bench_problem *problem_of(const run_state *run, const bench_case *planned) {
+  return &run->plan->problems[planned->problem];
 }
 
 json_t *bench_case_request(const bench_problem *problem, const bench_case *planned,
@@ -66,66 +64,6 @@ json_t *bench_case_request(const bench_problem *problem, const bench_case *plann
     }
   }
   return request;
-}
-
-static void take_event(void *context, const json_t *event) {
-  run_state *run = context;
-  const json_t *values = json_object_get(event, "values");
-  if (values == NULL) {
-    return;
-  }
-  if (run->head_count == run->head_capacity) {
-    size_t capacity = run->head_capacity == 0 ? 64 : run->head_capacity * 2;
-    bench_head_row *heads = realloc(run->heads, capacity * sizeof *heads);
-    if (heads == NULL) {
-      run->heads_lost = true; /* the statistics are, the case is not */
-      return;
-    }
-    run->heads = heads;
-    run->head_capacity = capacity;
-  }
-  bench_head_row *row = &run->heads[run->head_count++];
-  bench_table_clear(&bench_head_table, row);
-  bench_fields_from_json(&bench_head_table, values, row);
-}
-
-/* Means over heads and layers of every real column that both tables have. */
-static void average_heads(run_state *run) {
-  bench_table_clear(&bench_sweep_table, &run->statistics);
-  for (size_t c = 0; c < bench_head_table.count; c++) {
-    const bench_column *from = &bench_head_table.columns[c];
-    const bench_column *to = bench_table_find(&bench_sweep_table, from->name);
-    if (to == NULL || from->type != BENCH_REAL) {
-      continue;
-    }
-    double sum = 0;
-    int64_t count = 0;
-    for (size_t h = 0; h < run->head_count; h++) {
-      double value = *(const double *)((const char *)&run->heads[h] + from->offset);
-      if (isfinite(value)) {
-        sum += value;
-        count++;
-      }
-    }
-    if (count > 0) {
-      *(double *)((char *)&run->statistics + to->offset) = sum / (double)count;
-    }
-  }
-  run->has_statistics = run->head_count > 0;
-}
-
-static void copy_statistics(const run_state *run, bench_row *row) {
-  if (!run->has_statistics) {
-    return;
-  }
-  for (size_t c = 0; c < bench_head_table.count; c++) {
-    const bench_column *column =
-        bench_table_find(&bench_sweep_table, bench_head_table.columns[c].name);
-    if (column != NULL && column->type == BENCH_REAL) {
-      memcpy((char *)row + column->offset, (const char *)&run->statistics + column->offset,
-             sizeof(double));
-    }
-  }
 }
 
 /* Samples and all that follows from them. */
@@ -152,6 +90,9 @@ static bool fill_times(run_state *run, const bench_problem *problem, const doubl
     row->tflops = (double)row->flops / summary.median / 1e3;
     row->gb_per_s = (double)row->bytes_min / summary.median;
     row->tokens_per_s = (double)(attn->batch * attn->seq_q) / summary.median * 1e9;
+    if (attn->scope != BENCH_SCOPE_ATTENTION) {
+      return true; /* the projections have no mask: an ideal would have to leave them out */
+    }
     if (attn->mask.kind == BENCH_MASK_FULL && strcmp(row->status, "ok") == 0) {
       bench_dense_remember(&run->dense, problem, row);
     } else if (attn->mask.kind != BENCH_MASK_FULL) {
@@ -183,9 +124,10 @@ static double *samples_of(const json_t *result, size_t *count) {
 /* What a worker may say of its case; all else is the plan's, or follows from the samples. */
 static void take_columns(json_t *columns, bench_row *row) {
   static const char *const told[] = {
-      "variant",     "kernel_hash", "workspace_bytes", "mem_peak_bytes", "stop_reason",
-      "err_max_abs", "err_rel_l2",  "err_tolerance",   "rows_checked",   "sm_mhz",
-      "throttle",    "temp_c",      "power_w",         "energy_j",       "energy_valid"};
+      "variant",          "kernel_hash",    "workspace_bytes", "mem_peak_bytes", "stop_reason",
+      "err_max_abs",      "err_rel_l2",     "err_tolerance",   "rows_checked",   "sm_mhz",
+      "throttle",         "temp_c",         "power_w",         "energy_j",       "energy_valid",
+      "projection_share", "attention_share"};
   json_t *kept = json_object();
   for (size_t i = 0; i < sizeof told / sizeof told[0]; i++) {
     json_object_set(kept, told[i], json_object_get(columns, told[i]));
@@ -225,8 +167,8 @@ static double *take_result(run_state *run, const bench_problem *problem, const j
 static double *ask(run_state *run, const bench_case *planned, bench_mode mode, bench_row *row,
                    size_t *sample_count) {
   const bench_config *config = run->config;
-  const bench_problem *problem = &run->plan->problems[planned->problem];
-  bool statistics = config->stats != BENCH_STATS_NONE && !run->has_statistics;
+  const bench_problem *problem = problem_of(run, planned);
+  bool statistics = config->stats != BENCH_STATS_NONE && !run->statistics.known;
   json_t *request =
       bench_case_request(problem, planned, bench_mode_name(mode), config->budget_case_s, false);
   json_object_set_new(request, "stats", json_boolean(statistics));
@@ -235,15 +177,10 @@ static double *ask(run_state *run, const bench_case *planned, bench_mode mode, b
   char reason[512];
   double *samples = NULL;
   *sample_count = 0;
-  switch (bench_supervisor_request(run->supervisor, request, config->budget_timeout_s, take_event,
-                                   run, &result, reason)) {
+  switch (bench_supervisor_request(run->supervisor, request, config->budget_timeout_s,
+                                   bench_head_means_take, &run->statistics, &result, reason)) {
     case BENCH_ANSWERED:
-      if (run->heads_lost) {
-        run->head_count = 0;
-      }
-      if (run->head_count > 0) {
-        average_heads(run);
-      }
+      bench_head_means_end(&run->statistics);
       samples = take_result(run, problem, result, row, sample_count);
       if (bench_status_needs_restart(row->status)) {
         bench_supervisor_restart(run->supervisor);
@@ -262,7 +199,7 @@ static double *ask(run_state *run, const bench_case *planned, bench_mode mode, b
       break; /* no row: the case is as if it had not begun */
   }
   if (result == NULL) {
-    run->head_count = 0; /* possibly not all of them; the next case asks again */
+    bench_head_means_begin(&run->statistics); /* not all may have come; the next case asks again */
   }
   json_decref(request);
   json_decref(result);
@@ -285,15 +222,14 @@ static void run_one(void *context, size_t index, bench_gbench_result *result) {
   bench_mode mode = run->plan->modes[index % run->plan->mode_count];
   if (run->problem != planned->problem) {
     run->problem = planned->problem;
-    run->has_statistics = false;
+    run->statistics.known = false;
   }
   bench_row row;
   bench_plan_row(run->plan, planned, mode, run->target, &row);
   bench_text_copy(row.run_id, sizeof row.run_id, run->run_id);
   size_t sample_count = 0;
   double *samples = NULL;
-  run->head_count = 0;
-  run->heads_lost = false;
+  bench_head_means_begin(&run->statistics);
   const char *why_not = bench_plan_why_not(planned, mode, run->target);
   if (why_not != NULL) {
     set_status(&row, "skipped", why_not);
@@ -308,10 +244,14 @@ static void run_one(void *context, size_t index, bench_gbench_result *result) {
     free(samples);
     return;
   }
-  copy_statistics(run, &row);
+  bench_head_means_copy(&run->statistics, &row);
+  if (strcmp(row.status, "ok") == 0 && row.mem_peak_bytes == BENCH_MISSING_INT) {
+    row.mem_peak_bytes = bench_memory_probe_peak(&run->memory, problem_of(run, planned), planned,
+                                                 run->config->budget_timeout_s);
+  }
   bench_row_finish(&row);
-  run->code = bench_folder_write(run->folder, &row, run->heads, run->head_count, samples,
-                                 sample_count, run->error);
+  run->code = bench_folder_write(run->folder, &row, run->statistics.heads, run->statistics.count,
+                                 samples, sample_count, run->error);
   free(samples);
   count_status(run->tally, row.status);
   if (isfinite(row.time_ns_median)) {
@@ -366,7 +306,8 @@ bench_code bench_run(const bench_config *config, const bench_plan *plan, const b
                    .run_id = run_id,
                    .tally = tally,
                    .error = error,
-                   .problem = SIZE_MAX};
+                   .problem = SIZE_MAX,
+                   .memory = {.like = supervisor}};
   bench_progress_init(&run.progress, options->progress);
   char json_path[4200];
   char json_new[4200];
@@ -383,7 +324,8 @@ bench_code bench_run(const bench_config *config, const bench_plan *plan, const b
     }
   }
   bench_gbench_clear();
-  free(run.heads);
+  bench_head_means_free(&run.statistics);
+  bench_memory_probe_close(&run.memory);
   bench_dense_free(&run.dense);
   return run.code;
 }

@@ -60,6 +60,12 @@ bench_code bench_supervisor_open(const char *program, const char *backend, int d
   return BENCH_OK;
 }
 
+bench_code bench_supervisor_open_like(const bench_supervisor *like, bench_supervisor **out,
+                                      bench_error *error) {
+  return bench_supervisor_open(like->program, like->backend, like->device_index, like->threads,
+                               like->stop, out, error);
+}
+
 /* Ends the worker and returns its wait status. Its pipes are closed first, so that one that only
  * waits for requests leaves by itself; one that is still there after `grace_s` is killed. */
 static int reap(bench_supervisor *s, double grace_s) {

@@ -23,6 +23,9 @@ typedef enum bench_answer {
 bench_code bench_supervisor_open(const char *program, const char *backend, int device, int threads,
                                  const volatile int *stop, bench_supervisor **out,
                                  bench_error *error);
+/* Another slot for the same program, backend and device. */
+bench_code bench_supervisor_open_like(const bench_supervisor *like, bench_supervisor **out,
+                                      bench_error *error);
 void bench_supervisor_close(bench_supervisor *supervisor);
 /* Ends the worker; the next request starts a fresh one. */
 void bench_supervisor_restart(bench_supervisor *supervisor);

@@ -39,7 +39,7 @@ struct bench_toml {
   size_t key_bytes; /* its length, terminating zero not counted */
   char *string;     /* STRING; may hold escaped bytes */
   size_t string_bytes;
-  int64_t integer;  /* INTEGER */
+  int64_t integer;  /* INTEGER, and 0 or 1 of a BOOLEAN */
   double number;    /* NUMBER, and INTEGER converted */
   bench_toml *item; /* TABLE, LIST */
   size_t count;

@@ -98,6 +98,7 @@ bool convert(const toml::node &from, int origin, bench_toml *to) {
       return true;
     case toml::node_type::boolean:
       to->kind = BENCH_TOML_BOOLEAN;
+      to->integer = from.as_boolean()->get() ? 1 : 0;
       return true;
     default:
       to->kind = BENCH_TOML_DATE;

@@ -50,6 +50,7 @@ static int compare_int64(const void *a, const void *b) {
  * how many of the query rows it wrote. */
 static int64_t edge_rows(const bench_attn *attn, int64_t *rows) {
   const int64_t shift = attn->seq_q - attn->seq_kv; /* row of position 0 */
+  const int64_t block = bench_mask_block(attn);
   const int64_t edges[] = {0,
                            16,
                            32,
@@ -63,7 +64,7 @@ static int64_t edge_rows(const bench_attn *attn, int64_t *rows) {
                            shift + attn->mask.window,
                            shift + attn->mask.sink,
                            shift + attn->mask.sink + attn->mask.window,
-                           shift + attn->mask.block};
+                           shift + block};
   int64_t count = 0;
   for (size_t i = 0; i < sizeof edges / sizeof edges[0]; i++) {
     for (int64_t row = edges[i] - 1; row <= edges[i] + 1; row++) {
@@ -126,12 +127,12 @@ static row_error reference_row(const bench_work *work, bench_reference *referenc
   int64_t head = flat / attn->seq_q % attn->heads_q;
   int64_t batch = flat / attn->seq_q / attn->heads_q % attn->batch;
   const bench_layer *layer = &work->layers[flat / bench_attn_rows(attn)];
-  const bench_blocklist *list = work->mask_list.row_begin != NULL ? &work->mask_list : NULL;
+  const bench_blocklist *list = bench_segment_list(layer->segment);
   double *o = reference->o + index * attn->head_dim;
-  bench_reference_row(attn, list, layer->host_q, layer->host_k, layer->host_v, batch, head, row,
-                      scratch, o, &reference->lse[index]);
-  bench_naive_row(attn, list, layer->host_q, layer->host_k, layer->host_v, batch, head, row,
-                  (float *)scratch, naive);
+  bench_reference_row(&layer->segment->attn, list, layer->host_q, layer->host_k, layer->host_v,
+                      batch, head, row, scratch, o, &reference->lse[index]);
+  bench_naive_row(&layer->segment->attn, list, layer->host_q, layer->host_k, layer->host_v, batch,
+                  head, row, (float *)scratch, naive);
   row_error error = {0};
   for (int64_t d = 0; d < attn->head_dim; d++) {
     error.naive = fmax(error.naive, fabs((double)naive[d] - o[d]));
@@ -171,14 +172,14 @@ static bench_code make_reference(bench_work *work, bool whole, bench_error *erro
   const bench_attn *attn = &work->attn;
   bench_attn once = *attn;
   once.layers = work->layers_distinct;
-  int64_t pairs;
-  bench_code code = bench_mask_pairs(attn, &pairs, error);
+  once.scope = BENCH_SCOPE_ATTENTION; /* the projections are looked at apart */
+  bench_work_count count;
+  bench_code code = bench_count_work(&once, &count, error);
   if (code != BENCH_OK) {
     return code;
   }
   int64_t total = work->layers_distinct * bench_attn_rows(attn);
-  int64_t flops = bench_flops(&once, pairs);
-  whole = whole || (flops != BENCH_MISSING_INT && (double)flops <= WHOLE_FLOPS &&
+  whole = whole || (count.flops != BENCH_MISSING_INT && (double)count.flops <= WHOLE_FLOPS &&
                     total <= WHOLE_VALUES / attn->head_dim);
   if (work->reference != NULL && (work->reference->whole || !whole)) {
     return BENCH_OK;
@@ -346,8 +347,8 @@ static bench_code compare_layers(bench_work *work, bool values, bench_verdict *v
   return code;
 }
 
-bench_code bench_verify(bench_work *work, const bench_kernel *kernel, const bench_blocklist *list,
-                        void *workspace, size_t workspace_bytes, bool whole, bench_verdict *verdict,
+bench_code bench_verify(bench_work *work, const bench_kernel *kernel, void *workspace,
+                        size_t workspace_bytes, bool whole, bench_verdict *verdict,
                         bench_error *error) {
   *verdict =
       (bench_verdict){.right = true, .err_max_abs = NAN, .err_rel_l2 = NAN, .err_tolerance = NAN};
@@ -358,7 +359,7 @@ bench_code bench_verify(bench_work *work, const bench_kernel *kernel, const benc
     code = bench_work_poison(work, error);
   }
   if (code == BENCH_OK) {
-    code = bench_work_launch(work, kernel, list, workspace, error);
+    code = bench_work_launch(work, kernel, workspace, BENCH_STAGE_ALL, error);
   }
   if (code == BENCH_OK) {
     code = work->backend->sync(work->context, error);
@@ -366,6 +367,9 @@ bench_code bench_verify(bench_work *work, const bench_kernel *kernel, const benc
   if (code == BENCH_OK && computes) {
     verdict->err_tolerance = values ? work->reference->tolerance : NAN;
     code = compare_layers(work, values, verdict, error);
+  }
+  if (code == BENCH_OK && values && work->attn.scope == BENCH_SCOPE_BLOCK) {
+    code = bench_block_verify(work, verdict, error);
   }
   bool intact = true;
   bool workspace_intact = true;

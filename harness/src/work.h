@@ -6,13 +6,26 @@
 #include "bench/backend.h"
 #include "bench/config.h"
 #include "bench/stat.h"
+#include "src/block.h"
+
+/* The mask that one or more layers have, resolved. */
+typedef struct bench_segment {
+  const bench_layer *layer;    /* the first of them */
+  bench_attn attn;             /* the problem as these layers have it (bench_attn_layer) */
+  bench_blocklist mask_list;   /* host; of a mask that is not simple, else empty */
+  bench_blocklist list;        /* host; what was last built for a kernel of another block size */
+  bench_blocklist device_list; /* one of the two with its arrays in backend memory */
+  const bench_blocklist *launch_list; /* what the kernel in hand launches with, or NULL */
+} bench_segment;
 
 /* One layer's tensors. The host pointers equal the device's where the backend has host memory. */
 typedef struct bench_layer {
+  bench_segment *segment;
   void *q, *k, *v; /* backend memory */
   void *o;
   float *lse;
   void *host_q, *host_k, *host_v;
+  bench_block block; /* scope=block, else zero */
 } bench_layer;
 
 typedef struct bench_reference bench_reference; /* verify.c */
@@ -23,11 +36,10 @@ typedef struct bench_work {
   uint64_t id;
   bench_attn attn;
   int64_t layers_distinct;
-  bench_layer *layers;         /* [layers_distinct] */
-  bench_blocklist mask_list;   /* host; of a BLOCK mask, else empty */
-  bench_blocklist list;        /* host; what was last built for a kernel */
-  bench_blocklist device_list; /* list with its arrays in backend memory */
-  bench_reference *reference;  /* NULL until the first verification */
+  bench_layer *layers; /* [layers_distinct] */
+  bench_segment *segments;
+  int64_t segment_count;
+  bench_reference *reference; /* NULL until the first verification */
 } bench_work;
 
 /* What a request says of the problem. */
@@ -44,10 +56,18 @@ bench_code bench_work_open(const bench_backend *backend, bench_context *context,
                            const bench_work_request *request, bench_work *out, bench_error *error);
 void bench_work_close(bench_work *work);
 
-/* The block list that this kernel launches with, or *list = NULL if it needs none. Owned by the
- * work, valid until the next call. */
-bench_code bench_work_blocks(bench_work *work, const bench_kernel *kernel,
-                             const bench_blocklist **list, bench_error *error);
+/* The resolved mask, for the reference and the statistics; NULL for a simple one. */
+static inline const bench_blocklist *bench_segment_list(const bench_segment *segment) {
+  return segment->mask_list.row_begin != NULL ? &segment->mask_list : NULL;
+}
+
+/* resolve.c: the segments of a work whose host inputs are there, and their end. */
+bench_code bench_work_resolve_masks(bench_work *work, bench_error *error);
+void bench_work_free_masks(bench_work *work);
+
+/* Makes every segment's launch_list what this kernel needs: NULL for a simple mask unless it wants
+ * blocks. Valid until the next call. */
+bench_code bench_work_blocks(bench_work *work, const bench_kernel *kernel, bench_error *error);
 
 /* Sets every O and LSE to NaN, so that what a kernel leaves unwritten shows. */
 bench_code bench_work_poison(bench_work *work, bench_error *error);
@@ -62,9 +82,13 @@ void bench_guarded_free(const bench_backend *backend, bench_context *context, vo
 bench_code bench_guarded_check(const bench_backend *backend, bench_context *context,
                                const void *memory, size_t bytes, bool *intact, bench_error *error);
 
-/* Enqueues all layers of the timed region, in turn. Nothing else: this is what is timed. */
-bench_code bench_work_launch(const bench_work *work, const bench_kernel *kernel,
-                             const bench_blocklist *list, void *workspace, bench_error *error);
+/* launch.c. The stages of a layer. With scope=attention there is the attention alone. */
+enum { BENCH_STAGE_PROJECTIONS = 1, BENCH_STAGE_ATTENTION = 2, BENCH_STAGE_ALL = 3 };
+
+/* Enqueues the stages of all layers of the timed region, in turn. Nothing else: this is what is
+ * timed. */
+bench_code bench_work_launch(const bench_work *work, const bench_kernel *kernel, void *workspace,
+                             int stages, bench_error *error);
 
 /* verify.c: what a comparison with the fp64 reference found. */
 typedef struct bench_verdict {
@@ -78,8 +102,8 @@ typedef struct bench_verdict {
 
 /* Runs every distinct layer once and compares: all rows up to 1e10 FLOP (or always with `whole`),
  * else 256 seeded rows and the first, last and edge rows; NaN and canary scans always. */
-bench_code bench_verify(bench_work *work, const bench_kernel *kernel, const bench_blocklist *list,
-                        void *workspace, size_t workspace_bytes, bool whole, bench_verdict *verdict,
+bench_code bench_verify(bench_work *work, const bench_kernel *kernel, void *workspace,
+                        size_t workspace_bytes, bool whole, bench_verdict *verdict,
                         bench_error *error);
 void bench_reference_free(bench_reference *reference);
 
@@ -90,8 +114,14 @@ typedef struct bench_measurement {
   const char *stop_reason; /* "ci", "budget", "max_samples" */
 } bench_measurement;
 
-bench_code bench_measure(const bench_work *work, const bench_kernel *kernel,
-                         const bench_blocklist *list, void *workspace, bench_mode mode,
-                         double budget_s, bench_measurement *out, bench_error *error);
+bench_code bench_measure(const bench_work *work, const bench_kernel *kernel, void *workspace,
+                         bench_mode mode, double budget_s, bench_measurement *out,
+                         bench_error *error);
+
+/* Scope block: the median times of the projections alone and of the attention alone, each over all
+ * layers, taken in turn in the given mode with the same rule. */
+bench_code bench_measure_shares(const bench_work *work, const bench_kernel *kernel, void *workspace,
+                                bench_mode mode, double budget_s, double *projection_share,
+                                double *attention_share, bench_error *error);
 
 #endif

@@ -1,8 +1,6 @@
 /* The worker process: one device, one problem at a time, one answer per request. */
 #include "src/worker.h"
 
-#include <math.h>
-#include <omp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,45 +9,22 @@
 #include <unistd.h>
 
 #include "platform/nvtx.h"
-#include "platform/proc.h"
 #include "platform/threads.h"
-#include "src/head_row.h"
 #include "src/protocol.h"
-#include "src/work.h"
-#include "stats/lse_check.h"
+#include "src/worker_case.h"
 
-/* Scores a statistics pass is presumed to do per second and thread: decides when rows are
- * sampled, so low by intent. */
-#define STATISTICS_SCORES_PER_S 1e8
-
-typedef struct worker_state {
-  FILE *out; /* the protocol's own stream; stdout is stderr by now */
-  const bench_backend *backend;
-  bench_context *context;
-  int64_t memory_free_at_start;
-  bench_work work;            /* of the last problem; backend NULL: none */
-  const bench_kernel *judged; /* what `verdict` is about, for this problem; NULL: nothing */
-  bench_verdict verdict;
-} worker_state;
-
-static void send(worker_state *s, json_t *event) {
+void bench_worker_send(bench_worker *s, json_t *event) {
   json_dumpf(event, s->out, JSON_COMPACT);
   fputc('\n', s->out);
   fflush(s->out);
   json_decref(event);
 }
 
-/* Tells the parent where we are and opens the NVTX range of the phase, to be closed by pop. */
-static void enter_phase(worker_state *s, const char *name) {
-  send(s, json_pack("{s:s s:s}", "ev", "phase", "name", name));
-  bench_nvtx_push(name);
+static void answer_error(bench_worker *s, const char *reason) {
+  bench_worker_send(s, json_pack("{s:s s:s}", "ev", "error", "reason", reason));
 }
 
-static void answer_error(worker_state *s, const char *reason) {
-  send(s, json_pack("{s:s s:s}", "ev", "error", "reason", reason));
-}
-
-static void handle_hello(worker_state *s, const json_t *request) {
+static void handle_hello(bench_worker *s, const json_t *request) {
   const char *name = json_string_value(json_object_get(request, "backend"));
   int index = (int)json_integer_value(json_object_get(request, "device"));
   int threads = (int)json_integer_value(json_object_get(request, "threads"));
@@ -61,10 +36,10 @@ static void handle_hello(worker_state *s, const json_t *request) {
   }
   int count = s->backend->device_count(&error);
   if (count > 0 && (index < 0 || index >= count)) {
-    send(s, json_pack(
-                "{s:s s:o s:b}", "ev", "error", "reason",
-                json_sprintf("there is no device %d of backend %s (%d found)", index, name, count),
-                "usage", 1));
+    bench_worker_send(s, json_pack("{s:s s:o s:b}", "ev", "error", "reason",
+                                   json_sprintf("there is no device %d of backend %s (%d found)",
+                                                index, name, count),
+                                   "usage", 1));
     return;
   }
   if (count == 0 || s->backend->open(index, threads, &s->context, &error) != BENCH_OK) {
@@ -74,25 +49,25 @@ static void handle_hello(worker_state *s, const json_t *request) {
   bench_device device = *s->backend->device(s->context);
   bench_threads_bind(&device);
   s->backend->memory_free(s->context, &s->memory_free_at_start, &error);
-  send(s, json_pack("{s:s s:i s:o}", "ev", "hello", "protocol", BENCH_PROTOCOL, "device",
-                    bench_device_to_json(&device)));
+  bench_worker_send(s, json_pack("{s:s s:i s:o}", "ev", "hello", "protocol", BENCH_PROTOCOL,
+                                 "device", bench_device_to_json(&device)));
 }
 
-/* Everything one case has in hand. */
-typedef struct request {
-  bench_work_request work;
-  const char *family;
-  bench_mode mode;
-  double case_s;
-  bool whole;
-  bool check_only; /* mode "check": verify and do not time */
-  bool statistics;
-  bool
-      check_lse; /* the statistics once more by LSE identities; a difference makes the case wrong */
-} request;
+/* A mode of timing, or one of the two tasks that time nothing. */
+static bool read_mode(const char *mode, bench_worker_request *out) {
+  if (strcmp(mode, "check") == 0) {
+    out->task = BENCH_TASK_CHECK;
+  } else if (strcmp(mode, "memory") == 0) {
+    out->task = BENCH_TASK_MEMORY;
+  } else {
+    out->task = BENCH_TASK_MEASURE;
+    return bench_mode_parse(mode, &out->mode);
+  }
+  return true;
+}
 
-static bench_code read_request(const json_t *json, request *out, bench_error *error) {
-  *out = (request){0};
+static bench_code read_request(const json_t *json, bench_worker_request *out, bench_error *error) {
+  *out = (bench_worker_request){0};
   const char *id = json_string_value(json_object_get(json, "problem_id"));
   const char *mode = json_string_value(json_object_get(json, "mode"));
   const char *verify = json_string_value(json_object_get(json, "verify"));
@@ -101,9 +76,7 @@ static bench_code read_request(const json_t *json, request *out, bench_error *er
   out->statistics = json_is_true(json_object_get(json, "stats"));
   out->check_lse = json_is_true(json_object_get(json, "check_lse"));
   out->whole = verify != NULL && strcmp(verify, "whole") == 0;
-  out->check_only = mode != NULL && strcmp(mode, "check") == 0;
-  if (id == NULL || out->family == NULL || mode == NULL ||
-      (!out->check_only && !bench_mode_parse(mode, &out->mode))) {
+  if (id == NULL || out->family == NULL || mode == NULL || !read_mode(mode, out)) {
     return bench_fail(error, BENCH_ERR_USAGE, "a case needs problem_id, kernel and a known mode");
   }
   out->work.id = strtoull(id, NULL, 16);
@@ -113,6 +86,9 @@ static bench_code read_request(const json_t *json, request *out, bench_error *er
   bench_code code = bench_attn_from_json(json_object_get(json, "attn"), &out->work.attn, error);
   if (code != BENCH_OK) {
     return code;
+  }
+  if (out->task == BENCH_TASK_MEMORY) {
+    out->work.attn.input = BENCH_INPUT_NORMAL; /* a model's forward pass takes memory of its own */
   }
   if (out->work.layers_distinct < 1 || out->work.layers_distinct > out->work.attn.layers) {
     return bench_fail(error, BENCH_ERR_USAGE, "layers_distinct is outside 1 .. layers");
@@ -136,176 +112,8 @@ static const char *status_of(bench_code code) {
   }
 }
 
-static bench_code prepare(worker_state *s, const request *asked, bench_error *error) {
-  if (s->work.backend != NULL && s->work.id == asked->work.id) {
-    return BENCH_OK;
-  }
-  bench_work_close(&s->work);
-  s->judged = NULL;
-  enter_phase(s, "prepare");
-  bench_code code = bench_work_open(s->backend, s->context, &asked->work, &s->work, error);
-  bench_nvtx_pop();
-  return code;
-}
-
-/* Rows are sampled only where all of them would take longer than the case may. */
-static int64_t statistics_stride(const bench_work *work, int threads, double case_s) {
-  bench_error ignored;
-  int64_t pairs = 0;
-  bench_mask_pairs(&work->attn, &pairs, &ignored);
-  double scores = (double)pairs * (double)(work->attn.batch * work->attn.heads_q) *
-                  (double)work->layers_distinct;
-  double seconds = scores / (STATISTICS_SCORES_PER_S * threads);
-  double stride = ceil(seconds / fmax(case_s, 1.0));
-  return stride < 1 ? 1 : (int64_t)stride;
-}
-
-static bench_code statistics(worker_state *s, const request *asked, bool *agree, char reason[256],
-                             bench_error *error) {
-  *agree = true;
-  if (!asked->statistics) {
-    return BENCH_OK;
-  }
-  enter_phase(s, "statistics");
-  const bench_work *work = &s->work;
-  const bench_attn *attn = &work->attn;
-  const bench_blocklist *list = work->mask_list.row_begin != NULL ? &work->mask_list : NULL;
-  int64_t stride = statistics_stride(work, s->backend->device(s->context)->threads, asked->case_s);
-  json_t *events = json_array(); /* all heads are told, agreed on, or none */
-  bench_stat_core *heads = malloc((size_t)attn->heads_q * sizeof *heads);
-  bench_code code =
-      heads != NULL ? BENCH_OK : bench_fail(error, BENCH_ERR_NOMEM, "no memory for statistics");
-  for (int64_t l = 0; code == BENCH_OK && l < work->layers_distinct; l++) {
-    code = bench_stat_core_layer(attn, list, work->layers[l].host_q, work->layers[l].host_k, stride,
-                                 heads, error);
-    if (code == BENCH_OK && asked->check_lse && *agree) {
-      code = bench_stat_lse_check(attn, list, work->layers[l].host_q, work->layers[l].host_k,
-                                  stride, heads, agree, reason, error);
-    }
-    for (int64_t h = 0; code == BENCH_OK && h < attn->heads_q; h++) {
-      bench_head_row row;
-      bench_head_row_fill(attn, work->id, l, h, &heads[h], &row);
-      json_array_append_new(events, json_pack("{s:s s:o}", "ev", "head", "values",
-                                              bench_fields_to_json(&bench_head_table, &row)));
-    }
-  }
-  for (size_t i = 0; code == BENCH_OK && *agree && i < json_array_size(events); i++) {
-    send(s, json_incref(json_array_get(events, i)));
-  }
-  json_decref(events);
-  free(heads);
-  bench_nvtx_pop();
-  return code;
-}
-
-static json_t *samples_json(const bench_measurement *taken) {
-  json_t *samples = json_array();
-  for (int64_t i = 0; i < taken->count; i++) {
-    json_array_append_new(samples, json_real(taken->time_ns[i]));
-  }
-  return samples;
-}
-
-/* Once per problem and kernel: the modes of a case share the verdict. */
-static bench_code verify(worker_state *s, const request *asked, const bench_kernel *kernel,
-                         const bench_blocklist *list, void *workspace, size_t workspace_bytes,
-                         bench_error *error) {
-  if (s->judged == kernel) {
-    return BENCH_OK;
-  }
-  enter_phase(s, "verify");
-  bench_code code = bench_verify(&s->work, kernel, list, workspace, workspace_bytes, asked->whole,
-                                 &s->verdict, error);
-  bench_nvtx_pop();
-  s->judged = code == BENCH_OK ? kernel : NULL;
-  return code;
-}
-
-/* What the driver has given since this worker started. */
-static int64_t device_bytes_held(const worker_state *s) {
-  int64_t free_now;
-  bench_error ignored;
-  bench_code code = s->backend->memory_free(s->context, &free_now, &ignored);
-  return code == BENCH_OK && free_now <= s->memory_free_at_start
-             ? s->memory_free_at_start - free_now
-             : BENCH_MISSING_INT;
-}
-
-/* The kernel is verified, then, if right, timed. Fills the row's columns and the samples. */
-static bench_code verify_and_measure(worker_state *s, const request *asked,
-                                     const bench_kernel_entry *entry, bench_row *row,
-                                     json_t **samples, const char **status, bench_error *error) {
-  bench_work *work = &s->work;
-  const bench_kernel *kernel = entry->kernel;
-  const bench_blocklist *list = NULL;
-  void *workspace = NULL;
-  size_t bytes = kernel->workspace_bytes == NULL
-                     ? 0
-                     : kernel->workspace_bytes(&work->attn, s->backend->device(s->context));
-  row->workspace_bytes = (int64_t)bytes;
-  bench_code code = bench_work_blocks(work, kernel, &list, error);
-  if (code == BENCH_OK && bytes > 0) {
-    code = bench_guarded_alloc(s->backend, s->context, bytes, &workspace, error);
-  }
-  if (code != BENCH_OK) {
-    return code;
-  }
-  code = verify(s, asked, kernel, list, workspace, bytes, error);
-  if (code == BENCH_OK) {
-    row->err_max_abs = s->verdict.err_max_abs;
-    row->err_rel_l2 = s->verdict.err_rel_l2;
-    row->err_tolerance = s->verdict.err_tolerance;
-    row->rows_checked = s->verdict.rows_checked;
-  }
-  if (code == BENCH_OK && !s->verdict.right) {
-    *status = "wrong";
-    bench_text_copy(row->reason, sizeof row->reason, s->verdict.reason);
-  } else if (code == BENCH_OK && !asked->check_only) {
-    bench_measurement taken;
-    enter_phase(s, "measure");
-    code = bench_measure(work, kernel, list, workspace, asked->mode, asked->case_s, &taken, error);
-    bench_nvtx_pop();
-    if (code == BENCH_OK) {
-      *samples = samples_json(&taken);
-      bench_text_copy(row->stop_reason, sizeof row->stop_reason, taken.stop_reason);
-      free(taken.time_ns);
-    }
-  }
-  if (!s->backend->host_memory) { /* a device's peak is what it holds now, workspace and all */
-    row->mem_peak_bytes = device_bytes_held(s);
-  }
-  bench_guarded_free(s->backend, s->context, workspace);
-  return code;
-}
-
-static bench_code run_case(worker_state *s, const request *asked, bench_row *row, json_t **samples,
-                           const char **status, bench_error *error) {
-  const char *why_not = NULL;
-  const bench_device *device = s->backend->device(s->context);
-  const bench_kernel_entry *entry =
-      bench_backend_kernel(s->backend, asked->family, &asked->work.attn, device, &why_not);
-  if (entry == NULL) {
-    return bench_fail(error, BENCH_ERR_UNSUPPORTED, "%s", why_not);
-  }
-  bench_text_copy(row->variant, sizeof row->variant, entry->kernel->variant);
-  bench_text_copy(row->kernel_hash, sizeof row->kernel_hash, entry->source_hash);
-  bench_code code = prepare(s, asked, error);
-  bool agree = true;
-  char reason[256] = "";
-  if (code == BENCH_OK) {
-    code = statistics(s, asked, &agree, reason, error);
-  }
-  if (code == BENCH_OK && !agree) {
-    *status = "wrong";
-    bench_text_copy(row->reason, sizeof row->reason, reason);
-  } else if (code == BENCH_OK) {
-    code = verify_and_measure(s, asked, entry, row, samples, status, error);
-  }
-  return code;
-}
-
-static void handle_case(worker_state *s, const json_t *json) {
-  request asked;
+static void handle_case(bench_worker *s, const json_t *json) {
+  bench_worker_request asked;
   bench_row row;
   bench_error error = {0};
   json_t *samples = NULL;
@@ -319,20 +127,16 @@ static void handle_case(worker_state *s, const json_t *json) {
     return;
   }
   bench_table_clear(&bench_sweep_table, &row);
-  bool reset_worked = bench_proc_mem_peak_reset();
   bench_nvtx_push(asked.family);
-  bench_code code = run_case(s, &asked, &row, &samples, &status, &error);
+  bench_code code = bench_worker_case(s, &asked, &row, &samples, &status, &error);
   bench_nvtx_pop();
   if (code != BENCH_OK) {
     status = status_of(code);
     bench_text_copy(row.reason, sizeof row.reason, error.message);
   }
-  if (s->backend->host_memory && reset_worked) {
-    row.mem_peak_bytes = bench_proc_mem_peak_bytes();
-  }
-  send(s,
-       json_pack("{s:s s:s s:s s:o s:o*}", "ev", "result", "status", status, "reason", row.reason,
-                 "columns", bench_fields_to_json(&bench_sweep_table, &row), "samples", samples));
+  bench_worker_send(
+      s, json_pack("{s:s s:s s:s s:o s:o*}", "ev", "result", "status", status, "reason", row.reason,
+                   "columns", bench_fields_to_json(&bench_sweep_table, &row), "samples", samples));
 }
 
 /* Anything that a library prints must not come between the protocol's lines. */
@@ -345,7 +149,7 @@ static FILE *take_over_stdout(void) {
 }
 
 int bench_worker_main(void) {
-  worker_state s = {0};
+  bench_worker s = {0};
   prctl(PR_SET_PDEATHSIG, SIGKILL); /* never outlive the parent, */
   signal(SIGINT, SIG_IGN);          /* which decides what becomes of the case in hand */
   signal(SIGTERM, SIG_IGN);

@@ -156,6 +156,7 @@ static void run_blocks(const layer *l, int64_t first, int64_t held) {
     const int64_t key_head = n / l->group;
     const stat_head head = {.attn = attn,
                             .list = l->list,
+                            .index = first * l->group + n,
                             .loops = bench_stat_loops(),
                             .q = l->q + (size_t)(first * l->group + n) * head_bytes,
                             .panels = l->panels + key_head * panel_floats(l),
@@ -275,7 +276,7 @@ bench_code bench_stat_core_layer(const bench_attn *attn, const bench_blocklist *
     return bench_fail(error, BENCH_ERR_USAGE, "the row stride of the statistics must be positive");
   }
   if (list == NULL && !bench_mask_is_simple(&attn->mask)) {
-    return bench_fail(error, BENCH_ERR_USAGE, "the statistics of a block mask need its block list");
+    return bench_fail(error, BENCH_ERR_USAGE, "the statistics of this mask need its block list");
   }
   layer l = {.attn = attn, .list = list, .q = q, .k = k, .row_stride = row_stride};
   const bool complete = layer_init(&l, attn, row_stride);

@@ -82,7 +82,7 @@ static void load_rows(const stat_head *head, int64_t first, int64_t count, stat_
       offset += (double)scratch->row[c] * head->shift[c];
     }
     scratch->offsets[r] = offset * scale;
-    bench_stat_view_init(&scratch->views[r], attn, head->list, row);
+    bench_stat_view_init(&scratch->views[r], attn, head->list, head->index, row);
     scratch->states[r] = (row_state){.max = -INFINITY};
   }
 }

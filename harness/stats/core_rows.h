@@ -37,6 +37,7 @@ typedef struct stat_partial {
 typedef struct stat_head {
   const bench_attn *attn;
   const bench_blocklist *list;
+  int64_t index; /* over batch and query heads */
   const stat_loops *loops;
   const void *q;       /* [seq_q][head_dim] in the dtype */
   const float *panels; /* packed K less `shift`: [seq_kv / STAT_PANEL, rounded up to whole tiles]

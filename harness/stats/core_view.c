@@ -36,7 +36,7 @@ static int64_t segment_keys(const stat_view *view, int64_t at) {
 }
 
 void bench_stat_view_init(stat_view *view, const bench_attn *attn, const bench_blocklist *list,
-                          int64_t row) {
+                          int64_t head, int64_t row) {
   view->row = row;
   view->position = row + attn->seq_kv - attn->seq_q;
   if (bench_mask_is_simple(&attn->mask)) {
@@ -45,8 +45,9 @@ void bench_stat_view_init(stat_view *view, const bench_attn *attn, const bench_b
     view->end = bench_mask_spans(attn, row, view->spans);
   } else {
     view->list = list;
-    view->at = list->row_begin[row / list->block];
-    view->end = list->row_begin[row / list->block + 1];
+    const int64_t block_row = bench_blocklist_row(list, head, row);
+    view->at = list->row_begin[block_row];
+    view->end = list->row_begin[block_row + 1];
   }
   view->keys = 0;
   for (int64_t at = view->at; at < view->end; at++) {

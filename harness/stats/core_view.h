@@ -19,8 +19,9 @@ typedef struct stat_view {
 
 #define STAT_VIEW_END INT64_MAX
 
+/* `head` counts over batch and query heads. */
 void bench_stat_view_init(stat_view *view, const bench_attn *attn, const bench_blocklist *list,
-                          int64_t row);
+                          int64_t head, int64_t row);
 
 /* Leaves the keys below `key` behind. Keys only grow. */
 void bench_stat_view_advance(stat_view *view, int64_t key);

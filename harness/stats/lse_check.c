@@ -93,7 +93,8 @@ static bench_code oracle_run(const oracle *at, const bench_blocklist *list, floa
   return code == BENCH_OK ? code : bench_fail(error, code, "the kernel refused to launch");
 }
 
-static int64_t visible_keys(const bench_attn *attn, const bench_blocklist *list, int64_t row) {
+static int64_t visible_keys(const bench_attn *attn, const bench_blocklist *list, int64_t head,
+                            int64_t row) {
   int64_t count = 0;
   if (list == NULL) {
     bench_span spans[2];
@@ -103,7 +104,7 @@ static int64_t visible_keys(const bench_attn *attn, const bench_blocklist *list,
     }
     return count;
   }
-  int64_t block_row = row / list->block;
+  int64_t block_row = bench_blocklist_row(list, head, row);
   for (int64_t b = list->row_begin[block_row]; b < list->row_begin[block_row + 1]; b++) {
     int64_t left = attn->seq_kv - list->column[b] * list->block;
     if (list->tile[b] == BENCH_BLOCK_FULL) {
@@ -134,7 +135,7 @@ static head_means means_of(const oracle *at, const bench_blocklist *list, int64_
   int64_t rows = 0;
   for (int64_t batch = 0; batch < attn->batch; batch++) {
     for (int64_t row = 0; row < attn->seq_q; row += row_stride) {
-      if (visible_keys(attn, list, row) < 2) {
+      if (visible_keys(attn, list, batch * attn->heads_q + head, row) < 2) {
         continue;
       }
       int64_t at_row = (batch * attn->heads_q + head) * attn->seq_q + row;

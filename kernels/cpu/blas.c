@@ -72,17 +72,18 @@ static float blas_max(const float *scores, int64_t count) {
 }
 
 /* Scores to weights exp(s - max), zero where the mask hides the key; returns their sum. */
-static float blas_softmax_row(const bench_launch *launch, int64_t row, float *scores, float *lse) {
+static float blas_softmax_row(const bench_launch *launch, int64_t head, int64_t row, float *scores,
+                              float *lse) {
   const bench_attn *attn = launch->attn;
   const float log2e = 1.44269504f;
   float max = -INFINITY;
   float sum = 0;
-  row_runs runs = row_runs_of(attn, launch->blocks, row);
+  row_runs runs = row_runs_of(attn, launch->blocks, head, row);
   for (bench_span run; row_runs_next(&runs, &run);) {
     max = fmaxf(max, blas_max(scores + run.begin, run.end - run.begin));
   }
   int64_t done = 0;
-  runs = row_runs_of(attn, launch->blocks, row);
+  runs = row_runs_of(attn, launch->blocks, head, row);
   for (bench_span run; row_runs_next(&runs, &run); done = run.end) {
     memset(scores + done, 0, (size_t)(run.begin - done) * sizeof *scores);
 #pragma omp simd reduction(+ : sum)
@@ -118,7 +119,7 @@ static void blas_item(const bench_launch *launch, int64_t head, int64_t row, int
   sgemm(BENCH_BLAS_ROW_MAJOR, BENCH_BLAS_PLAIN, BENCH_BLAS_TRANSPOSED, (int)rows, keys, d,
         1.0f / sqrtf((float)d), q, d, k, d, 0.0f, scores, keys);
   for (int64_t r = 0; r < rows; r++) {
-    sums[r] = blas_softmax_row(launch, row + r, scores + r * keys, &launch->lse[first + r]);
+    sums[r] = blas_softmax_row(launch, head, row + r, scores + r * keys, &launch->lse[first + r]);
   }
   sgemm(BENCH_BLAS_ROW_MAJOR, BENCH_BLAS_PLAIN, BENCH_BLAS_PLAIN, (int)rows, d, keys, 1.0f, scores,
         keys, v, d, 0.0f, o, d);

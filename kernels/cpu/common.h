@@ -24,9 +24,6 @@ static inline const char *cpu_why_not(const bench_attn *attn, const bench_device
   if (attn->direction != BENCH_FWD) {
     return "the CPU kernels compute the forward pass only";
   }
-  if (attn->scope != BENCH_SCOPE_ATTENTION) {
-    return "the CPU kernels compute attention without the block's projections";
-  }
   return NULL;
 }
 

@@ -68,9 +68,10 @@ static int64_t next_visible(const row_cursor *cursors, int64_t rows, int64_t key
 }
 
 /* One past the last key that one of the rows of a block list sees. */
-static int64_t list_end(const bench_blocklist *list, int64_t row, int64_t rows) {
+static int64_t list_end(const bench_blocklist *list, int64_t head, int64_t row, int64_t rows) {
+  const int64_t last_row = bench_blocklist_row(list, head, row + rows - 1);
   int64_t end = 0;
-  for (int64_t b = row / list->block; b <= (row + rows - 1) / list->block; b++) {
+  for (int64_t b = bench_blocklist_row(list, head, row); b <= last_row; b++) {
     if (list->row_begin[b] < list->row_begin[b + 1]) {
       const int64_t last = (list->column[list->row_begin[b + 1] - 1] + INT64_C(1)) * list->block;
       end = last > end ? last : end;
@@ -88,10 +89,10 @@ static void flash_item(flash_tile *tile, int64_t head, int64_t row, int64_t rows
   row_cursor cursors[TILE_ROWS];
   uint64_t bits[TILE_ROWS][TILE_WORDS];
   for (int64_t r = 0; r < rows; r++) {
-    cursors[r].runs = row_runs_of(attn, list, row + r);
+    cursors[r].runs = row_runs_of(attn, list, head, row + r);
     cursor_next(&cursors[r]);
   }
-  const int64_t end = simple ? attn->seq_kv : list_end(list, row, rows);
+  const int64_t end = simple ? attn->seq_kv : list_end(list, head, row, rows);
   int64_t key = simple ? next_visible(cursors, rows, 0) : 0;
   tile_begin(tile, head * attn->seq_q + row, rows);
   while (key < end) {

@@ -41,7 +41,7 @@ static void naive_row(const bench_launch *launch, int64_t index, float *scores) 
   const float *q = convert_load(dtype, launch->q, index * d, d, q_buffer);
 
   float max = -INFINITY;
-  row_runs runs = row_runs_of(attn, launch->blocks, row);
+  row_runs runs = row_runs_of(attn, launch->blocks, head, row);
   for (bench_span run; row_runs_next(&runs, &run);) {
     for (int64_t j = run.begin; j < run.end; j++) {
       scores[j] = scale * dot(q, convert_load(dtype, launch->k, kv_first + j * d, d, kv_buffer), d);
@@ -49,7 +49,7 @@ static void naive_row(const bench_launch *launch, int64_t index, float *scores) 
     }
   }
   float sum = 0;
-  runs = row_runs_of(attn, launch->blocks, row);
+  runs = row_runs_of(attn, launch->blocks, head, row);
   for (bench_span run; row_runs_next(&runs, &run);) {
     for (int64_t j = run.begin; j < run.end; j++) {
       const float p = expf(scores[j] - max);

@@ -20,6 +20,7 @@ enum { KEYS = 4 };
 typedef struct row_view {
   const bench_attn *attn;
   const bench_blocklist *list;
+  int64_t head; /* over batch and heads */
   int64_t row;
   int64_t kv_first; /* element of K and V at which this head's keys begin */
   float q[BENCH_HEAD_DIM_MAX];
@@ -31,9 +32,10 @@ static void view_row(row_view *view, const bench_attn *attn, const bench_blockli
   const int64_t kv_head = head / (attn->heads_q / attn->heads_kv);
   view->attn = attn;
   view->list = list;
+  view->head = batch * attn->heads_q + head;
   view->row = row;
   view->kv_first = (batch * attn->heads_kv + kv_head) * attn->seq_kv * d;
-  const int64_t first = ((batch * attn->heads_q + head) * attn->seq_q + row) * d;
+  const int64_t first = (view->head * attn->seq_q + row) * d;
   const float *values = convert_load(attn->dtype, q, first, d, view->q);
   if (values != view->q) {
     memcpy(view->q, values, (size_t)d * sizeof *values);
@@ -75,7 +77,7 @@ static double logits_double(const row_view *view, const void *k, double *scratch
     q[c] = (double)view->q[c];
   }
   double max = -INFINITY;
-  row_runs runs = row_runs_of(view->attn, view->list, view->row);
+  row_runs runs = row_runs_of(view->attn, view->list, view->head, view->row);
   for (bench_span run; row_runs_next(&runs, &run);) {
     for (int64_t j = run.begin; j < run.end; j += KEYS) {
       const float *rows[KEYS];
@@ -100,7 +102,7 @@ void bench_reference_row(const bench_attn *attn, const bench_blocklist *list, co
   const double max = logits_double(&view, k, scratch);
   double sum = 0;
   memset(o, 0, (size_t)d * sizeof *o);
-  row_runs runs = row_runs_of(attn, list, row);
+  row_runs runs = row_runs_of(attn, list, view.head, row);
   for (bench_span run; row_runs_next(&runs, &run);) {
     for (int64_t j = run.begin; j < run.end; j += KEYS) {
       float buffer[KEYS][BENCH_HEAD_DIM_MAX];
@@ -131,7 +133,7 @@ static float logits_naive(const row_view *view, const void *k, float *logits) {
   const float scale = (float)(1.0 / sqrt((double)d));
   float buffer[KEYS][BENCH_HEAD_DIM_MAX];
   float max = -INFINITY;
-  row_runs runs = row_runs_of(view->attn, view->list, view->row);
+  row_runs runs = row_runs_of(view->attn, view->list, view->head, view->row);
   for (bench_span run; row_runs_next(&runs, &run);) {
     for (int64_t j = run.begin; j < run.end; j += KEYS) {
       const float *rows[KEYS];
@@ -161,7 +163,7 @@ void bench_naive_row(const bench_attn *attn, const bench_blocklist *list, const 
   view_row(&view, attn, list, q, batch, head, row);
   const float max = logits_naive(&view, k, logits);
   float sum = 0;
-  row_runs runs = row_runs_of(attn, list, row);
+  row_runs runs = row_runs_of(attn, list, view.head, row);
   for (bench_span run; row_runs_next(&runs, &run);) {
     for (int64_t j = run.begin; j < run.end; j++) {
       weights[j] = expf(logits[j] - max);
@@ -169,7 +171,7 @@ void bench_naive_row(const bench_attn *attn, const bench_blocklist *list, const 
     }
   }
   memset(o, 0, (size_t)d * sizeof *o);
-  runs = row_runs_of(attn, list, row);
+  runs = row_runs_of(attn, list, view.head, row);
   for (bench_span run; row_runs_next(&runs, &run);) {
     for (int64_t j = run.begin; j < run.end; j++) {
       float buffer[BENCH_HEAD_DIM_MAX];

@@ -1,7 +1,7 @@
 /* The visible keys of one row as ascending disjoint runs, whatever the mask: at most two spans of
  * a simple mask, or the kept blocks of a block list with their bits. The row-by-row kernels walk
  * them so:
- *     row_runs runs = row_runs_of(attn, list, row);
+ *     row_runs runs = row_runs_of(attn, list, head, row);
  *     for (bench_span run; row_runs_next(&runs, &run);) { ... run.begin <= j < run.end ... } */
 #ifndef BENCH_KERNELS_CPU_ROW_RUNS_H
 #define BENCH_KERNELS_CPU_ROW_RUNS_H
@@ -17,16 +17,18 @@ typedef struct row_runs {
   int64_t key;  /* of the list: where in the block at `next` to go on */
 } row_runs;
 
+/* `head` counts over batch and query heads. */
 static inline row_runs row_runs_of(const bench_attn *attn, const bench_blocklist *list,
-                                   int64_t row) {
+                                   int64_t head, int64_t row) {
   row_runs runs = {.next = 0};
   if (bench_mask_is_simple(&attn->mask)) {
     runs.stop = bench_mask_spans(attn, row, runs.spans);
     return runs;
   }
   runs.list = list;
-  runs.next = list->row_begin[row / list->block];
-  runs.stop = list->row_begin[row / list->block + 1];
+  const int64_t block_row = bench_blocklist_row(list, head, row);
+  runs.next = list->row_begin[block_row];
+  runs.stop = list->row_begin[block_row + 1];
   runs.row = row % list->block;
   return runs;
 }

@@ -10,36 +10,47 @@
 enum { SPARSE_BLOCK = 64 }; /* for the simple masks; BLOCK masks bring theirs */
 
 static int64_t sparse_block(const bench_attn *attn) {
-  return bench_mask_is_simple(&attn->mask) ? SPARSE_BLOCK : attn->mask.block;
+  const int64_t fixed = bench_mask_block(attn);
+  return fixed > 0 ? fixed : SPARSE_BLOCK;
 }
 
-/* The order of block rows, [rows], and a counter for each number of kept blocks, [columns + 2]. */
+/* With a stride so small every causal block has a visible pair. */
+static const char *sparse_why_not(const bench_attn *attn, const bench_device *device) {
+  if (attn->mask.kind == BENCH_MASK_STRIDED && attn->mask.stride < INT64_C(2) * SPARSE_BLOCK) {
+    return "no causal block of 64 keys is empty at a stride below 128: there is nothing to skip";
+  }
+  return cpu_why_not(attn, device);
+}
+
+/* The order of block rows, [patterns][rows], and a counter for each number of kept blocks,
+ * [columns + 2]. */
 static size_t sparse_order_bytes(const bench_attn *attn) {
   const int64_t block = sparse_block(attn);
   const int64_t rows = (attn->seq_q + block - 1) / block;
   const int64_t columns = (attn->seq_kv + block - 1) / block;
-  return cpu_align((size_t)(rows + columns + 2) * sizeof(int32_t));
+  return cpu_align((size_t)(bench_mask_patterns(attn) * rows + columns + 2) * sizeof(int32_t));
 }
 
 static size_t sparse_workspace_bytes(const bench_attn *attn, const bench_device *device) {
   return flash_workspace_bytes(attn, device) + sparse_order_bytes(attn);
 }
 
-/* Counting sort of the block rows, most kept blocks first. */
-static const int32_t *heavy_first(const bench_blocklist *list, int32_t *order) {
+/* Counting sort of the block rows of one pattern, most kept blocks first. `begin` counts the rows
+ * with c blocks at columns - c. */
+static void heavy_first(const bench_blocklist *list, int64_t pattern, int32_t *order,
+                        int32_t *begin) {
   const int64_t columns = (list->seq_kv + list->block - 1) / list->block;
-  int32_t *begin = order + list->rows; /* of the rows with c blocks in the order, at columns - c */
+  const int64_t *row_begin = list->row_begin + pattern * list->rows;
   memset(begin, 0, (size_t)(columns + 2) * sizeof *begin);
   for (int64_t r = 0; r < list->rows; r++) {
-    begin[columns - (list->row_begin[r + 1] - list->row_begin[r]) + 1]++;
+    begin[columns - (row_begin[r + 1] - row_begin[r]) + 1]++;
   }
   for (int64_t c = 0; c < columns; c++) {
     begin[c + 1] += begin[c];
   }
   for (int64_t r = list->rows - 1; r >= 0; r--) {
-    order[begin[columns - (list->row_begin[r + 1] - list->row_begin[r])]++] = (int32_t)r;
+    order[begin[columns - (row_begin[r + 1] - row_begin[r])]++] = (int32_t)r;
   }
-  return order;
 }
 
 /* Query rows [row, row + rows) of `head` (over batch and heads), all in one block row. */
@@ -47,7 +58,7 @@ static void sparse_item(flash_tile *tile, int64_t head, int64_t row, int64_t row
   const bench_attn *attn = tile->launch->attn;
   const bench_blocklist *list = tile->launch->blocks;
   const int64_t kv_head = head / (attn->heads_q / attn->heads_kv);
-  const int64_t block_row = row / list->block;
+  const int64_t block_row = bench_blocklist_row(list, head, row);
   tile_begin(tile, head * attn->seq_q + row, rows);
   for (int64_t i = list->row_begin[block_row]; i < list->row_begin[block_row + 1]; i++) {
     const int64_t first = list->column[i] * list->block;
@@ -74,20 +85,24 @@ static bench_code sparse_launch(const bench_launch *launch) {
   const int64_t parts = (list->block + TILE_ROWS - 1) / TILE_ROWS; /* items per block row */
   const int64_t items = attn->batch * attn->heads_q * list->rows * parts;
   const size_t threads_bytes = (size_t)launch->threads * flash_scratch_bytes(attn);
-  const int32_t *order =
-      heavy_first(list, (int32_t *)(cpu_align((uintptr_t)launch->workspace) + threads_bytes));
+  int32_t *order = (int32_t *)(cpu_align((uintptr_t)launch->workspace) + threads_bytes);
+  for (int64_t p = 0; p < list->patterns; p++) {
+    heavy_first(list, p, order + p * list->rows, order + list->patterns * list->rows);
+  }
 #pragma omp parallel num_threads(launch->threads)
   {
     flash_tile tile;
     tile_init(&tile, launch);
 #pragma omp for schedule(dynamic)
     for (int64_t i = 0; i < items; i++) {
-      const int64_t block_row = order[i / parts % list->rows];
+      const int64_t head = i / (parts * list->rows);
+      const int64_t pattern = list->pattern == NULL ? 0 : list->pattern[head];
+      const int64_t block_row = order[pattern * list->rows + i / parts % list->rows];
       const int64_t row = block_row * list->block + i % parts * TILE_ROWS;
       const int64_t block_end = (block_row + 1) * list->block;
       const int64_t left = (block_end < attn->seq_q ? block_end : attn->seq_q) - row;
       if (left > 0) {
-        sparse_item(&tile, i / (parts * list->rows), row, left < TILE_ROWS ? left : TILE_ROWS);
+        sparse_item(&tile, head, row, left < TILE_ROWS ? left : TILE_ROWS);
       }
     }
   }
@@ -100,7 +115,7 @@ BENCH_KERNEL(cpu, sparse) = {
     .summary = "the flash loop over the kept blocks of the mask only",
     .wants_blocks = true,
     .block = SPARSE_BLOCK,
-    .why_not = cpu_why_not,
+    .why_not = sparse_why_not,
     .workspace_bytes = sparse_workspace_bytes,
     .launch = sparse_launch,
 };

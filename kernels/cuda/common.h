@@ -32,9 +32,6 @@ static inline const char *cuda_why_not(const char *archs, const bench_attn *attn
   if (attn->direction != BENCH_FWD) {
     return "the CUDA kernels compute the forward pass only";
   }
-  if (attn->scope != BENCH_SCOPE_ATTENTION) {
-    return "the CUDA kernels compute attention without the block's projections";
-  }
   if (!cuda_archs_run_on(archs, device->cc)) {
     return "the kernel is not compiled for this GPU's architecture";
   }

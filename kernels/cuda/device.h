@@ -19,6 +19,7 @@
  * the registers that the code wants: on sm_120 it would rather spill to fit more blocks. */
 #define BENCH_KERNEL_FN(threads) __global__ __launch_bounds__(threads, 1)
 #define BENCH_DEVICE_FN static __device__ __forceinline__
+#define BENCH_DEVICE_MEMBER __device__ __forceinline__ /* a member function of a struct */
 
 /* BENCH_SHARED(float, scores, [128]); is an array of the block. BENCH_DYN_SMEM(bytes, 16); is the
  * memory whose size the launch gives, as unsigned char. Contents are undefined at the start. */

@@ -43,10 +43,10 @@ static inline MaskRows mask_rows_of(const bench_launch *launch) {
       rows.behind = behind;
       rows.sink = attn->mask.sink;
       break;
-    case BENCH_MASK_BLOCK:
-      rows.blocks = *launch->blocks;
+    case BENCH_MASK_CAUSAL:
       break;
-    default: /* causal */
+    default:
+      rows.blocks = *launch->blocks;
       break;
   }
   return rows;
@@ -56,16 +56,23 @@ BENCH_DEVICE_FN int64_t mask_clamp(int64_t value, int64_t low, int64_t high) {
   return value < low ? low : value > high ? high : value;
 }
 
-BENCH_DEVICE_FN int64_t mask_piece_count(const MaskRows &rows, int64_t row) {
+/* Where the blocks of a row of `head`, counted over batch and query heads, begin in the list. */
+BENCH_DEVICE_FN const int64_t *mask_block_row(const bench_blocklist &list, int64_t head,
+                                              int64_t row) {
+  const int64_t pattern = list.pattern == nullptr ? 0 : load_global(list.pattern + head);
+  return list.row_begin + pattern * list.rows + row / list.block;
+}
+
+BENCH_DEVICE_FN int64_t mask_piece_count(const MaskRows &rows, int64_t head, int64_t row) {
   if (rows.blocks.block == 0) {
     return rows.sink > 0 ? 2 : 1;
   }
-  const int64_t *begin = rows.blocks.row_begin + row / rows.blocks.block;
+  const int64_t *begin = mask_block_row(rows.blocks, head, row);
   return load_global(begin + 1) - load_global(begin);
 }
 
 /* Piece n of the row, in ascending order of keys; it may be empty. */
-BENCH_DEVICE_FN MaskPiece mask_piece(const MaskRows &rows, int64_t row, int64_t n) {
+BENCH_DEVICE_FN MaskPiece mask_piece(const MaskRows &rows, int64_t head, int64_t row, int64_t n) {
   const int64_t block = rows.blocks.block;
   MaskPiece piece;
   if (block == 0) {
@@ -78,7 +85,7 @@ BENCH_DEVICE_FN MaskPiece mask_piece(const MaskRows &rows, int64_t row, int64_t 
     piece.bits = nullptr;
     return piece;
   }
-  const int64_t entry = load_global(rows.blocks.row_begin + row / block) + n;
+  const int64_t entry = load_global(mask_block_row(rows.blocks, head, row)) + n;
   const int64_t tile = load_global(rows.blocks.tile + entry);
   piece.begin = load_global(rows.blocks.column + entry) * block;
   piece.end = mask_clamp(piece.begin + block, 0, rows.seq_kv);

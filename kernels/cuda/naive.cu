@@ -108,7 +108,8 @@ BENCH_DEVICE_FN void naive_row(const NaiveShape &shape, const MaskRows &mask,
   const int t = thread_x();
   const int head_dim = shape.head_dim;
   const int64_t row = index % shape.seq_q;
-  const int64_t kv_first = index / shape.seq_q / shape.group * shape.seq_kv * head_dim;
+  const int64_t head = index / shape.seq_q;
+  const int64_t kv_first = head / shape.group * shape.seq_kv * head_dim;
   for (int d = t; d < head_dim; d += THREADS) {
     block.q[d] = shape.scale_log2 * to_float(load_global(q + index * head_dim + d));
   }
@@ -117,9 +118,9 @@ BENCH_DEVICE_FN void naive_row(const NaiveShape &shape, const MaskRows &mask,
   float max = minus_infinity(); /* the same in all threads */
   float sum = 0;                /* of this thread's weights */
   float out[OWNED] = {0};
-  const int64_t pieces = mask_piece_count(mask, row);
+  const int64_t pieces = mask_piece_count(mask, head, row);
   for (int64_t n = 0; n < pieces; n++) {
-    const MaskPiece piece = mask_piece(mask, row, n);
+    const MaskPiece piece = mask_piece(mask, head, row, n);
     for (int64_t first = piece.begin; first < piece.end; first += THREADS) {
       const int count = (int)(piece.end - first < THREADS ? piece.end - first : THREADS);
       naive_scores(shape, block, piece, k + kv_first, first, count);

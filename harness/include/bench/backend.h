@@ -7,13 +7,14 @@
 #ifndef BENCH_BACKEND_H
 #define BENCH_BACKEND_H
 
+#include "bench/gemm.h"
 #include "bench/kernel.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-#define BENCH_BACKEND_ABI 1u
+#define BENCH_BACKEND_ABI 2u
 
 typedef struct bench_context bench_context; /* opaque, one per open device */
 
@@ -50,6 +51,11 @@ typedef struct bench_backend {
   /* Empties the last-level cache: writes, then reads, another buffer of twice its size. */
   bench_code (*flush_cache)(bench_context *context, bench_error *error);
 
+  /* Matrix products, by OpenBLAS (cpu) or cuBLAS (cuda), enqueued like a kernel. The library is
+   * opened when it is first asked for: gemm_why_not says why it is not there, or NULL. */
+  const char *(*gemm_why_not)(void);
+  bench_code (*gemm)(bench_context *context, const bench_gemm *gemm, bench_error *error);
+
   /* The clock of one timed region: device events on cuda, the monotonic clock on cpu. `stop`
    * waits for the enqueued work and gives the nanoseconds between the two. Only kernel launches
    * stand between start and stop. */
@@ -68,6 +74,13 @@ const bench_backend *bench_backend_at(size_t index);
 
 /* NULL if there is none of that name; then `why_not` (if not NULL) says why in one sentence. */
 const bench_backend *bench_backend_find(const char *name, bench_error *why_not);
+
+/* A kernel's own why_not and workspace_bytes, asked for each mask that a layer of the problem has:
+ * the first refusal, and the most bytes. */
+const char *bench_kernel_why_not(const bench_kernel *kernel, const bench_attn *attn,
+                                 const bench_device *device);
+size_t bench_kernel_workspace_bytes(const bench_kernel *kernel, const bench_attn *attn,
+                                    const bench_device *device);
 
 /* The last entry of `family` in table order that can run the problem. If none can, returns NULL
  * and *why_not is the reason given by the last one of the family, or that there is none. */

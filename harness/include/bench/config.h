@@ -4,7 +4,8 @@
 #ifndef BENCH_CONFIG_H
 #define BENCH_CONFIG_H
 
-#include "bench/attn.h"
+#include "bench/mask.h"
+#include "bench/model_shape.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -23,20 +24,6 @@ bool bench_mode_parse(const char *text, bench_mode *out);
 
 typedef enum bench_stat_set { BENCH_STATS_NONE, BENCH_STATS_CORE, BENCH_STATS_FULL } bench_stat_set;
 const char *bench_stat_set_name(bench_stat_set set);
-
-/* A model preset or the shape part of a grid. 0: not given. */
-typedef struct bench_model_shape {
-  char name[BENCH_NAME_MAX];
-  int64_t params;
-  int64_t layers;
-  int64_t d_model;
-  int64_t heads;
-  int64_t kv_heads;
-  int64_t head_dim;
-  int64_t ffn; /* width of the feed-forward layer; presets only, like the next two */
-  int64_t vocab;
-  const char *source; /* where a preset's numbers come from; lives as long as the presets */
-} bench_model_shape;
 
 /* Where input comes from; `path` (absolute or relative to the current directory, already resolved
  * against the config's folder) only for BENCH_INPUT_MODEL. */
@@ -67,7 +54,7 @@ typedef struct bench_grid {
   bench_axis params;
   bench_dtype *dtypes;
   size_t dtype_count;
-  bench_mask *masks;
+  bench_mask_choice *masks;
   size_t mask_count;
   bench_scope *scopes;
   size_t scope_count;

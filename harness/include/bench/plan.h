@@ -17,11 +17,11 @@ extern "C" {
 typedef struct bench_problem {
   bench_attn attn;
   uint64_t id;             /* bench_attn_id */
-  int64_t pairs;           /* visible pairs of one (batch entry, head) */
-  double density;          /* pairs / (seq_q * seq_kv) */
+  double density;          /* visible share of seq_q * seq_kv, mean over heads and layers */
   int64_t layers_distinct; /* layers with Q, K, V of their own */
   int64_t flops;           /* of the whole timed region */
   int64_t bytes_min;       /* likewise */
+  double projection_flops; /* of these, the projections' */
   const char *model_path;  /* BENCH_INPUT_MODEL: the folder; owned by the config */
   const char *text_path;   /* BENCH_INPUT_MODEL: NULL for the folder's own text; config's */
   const char *why_not;     /* NULL, or why no kernel can run it; owned by the plan */
@@ -80,20 +80,39 @@ typedef bool bench_plan_keep_fn(void *context, const bench_row *row);
 void bench_plan_filter(bench_plan *plan, const bench_target *target, bench_plan_keep_fn *keep,
                        void *context);
 
-/* Exact counts. FLOP of the forward pass: layers * batch * heads_q * 2 (d + d) * pairs
- * (convention "pairs_exact"); the backward pass 2.5 times that. */
-int64_t bench_flops(const bench_attn *attn, int64_t pairs);
-/* Q and O, and the K and V that some row sees, once per layer, in bytes. `list` for a BLOCK mask,
- * else NULL. */
-int64_t bench_bytes_min(const bench_attn *attn, const bench_blocklist *list);
-/* Q, K, V, O and LSE of `layers_distinct` layers. */
+/* Exact counts of the whole timed region, by these formulas.
+ *
+ * flops (convention "pairs_exact"), forward:
+ *   sum over layers, batch entries and query heads of 2 (d + d) P, P the visible pairs of the head;
+ *   with scope=block also 2 m n k for each projection of each layer, m = batch * seq_q:
+ *   Q, K and V together n = (heads_q + 2 heads_kv) d, k = d_model; the output n = d_model,
+ *   k = heads_q d. Backward 2.5 times that.
+ * bytes_min: Q and O, and the keys of K and V that some row of some query head of a key head's
+ * group sees, once per layer. With scope=block the input and output of the block (batch * seq_q *
+ *   d_model each, the output in float) and the weights take the place of Q, O and the new rows of K
+ *   and V; what a cache already held is still read, as far as it is seen. What TOPK sees depends on
+ *   the input: counted is the least that any choice must read. */
+typedef struct bench_work_count {
+  double density;          /* visible share of seq_q * seq_kv, mean over heads and layers */
+  int64_t flops;           /* BENCH_MISSING_INT: beyond int64 */
+  int64_t bytes_min;       /* likewise */
+  double projection_flops; /* of `flops`; 0 with scope=attention */
+} bench_work_count;
+bench_code bench_count_work(const bench_attn *attn, bench_work_count *out, bench_error *error);
+/* Q, K, V, O and LSE of `layers_distinct` layers; with scope=block also the block's input, output
+ * (in float) and weights. Host copies that a backend without host memory needs are not in it. */
 int64_t bench_tensor_bytes(const bench_attn *attn, int64_t layers_distinct);
-/* As many layers as fill five times the last-level cache, at most layers. */
+/* As many layers as fill five times the last-level cache, at most layers; where the mask
+ * alternates over layers a whole number of its periods, so that a set of tensors has one mask. */
 int64_t bench_layers_distinct(const bench_attn *attn, int64_t llc_bytes);
 
 /* FLOP/s that a family is presumed to sustain on a device: low by intent, a prediction and no
  * result. */
 double bench_rate_presumed(const bench_device *device, const char *family);
+
+/* Resident memory of a worker beside what a case asks for: the program, its libraries, the stacks
+ * of its threads. Of the cpu backend alone: a device's memory has none of it. */
+#define BENCH_PROCESS_BYTES (INT64_C(6) << 20)
 
 #define BENCH_FLOPS_CONVENTION "pairs_exact"
 

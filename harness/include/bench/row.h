@@ -45,7 +45,7 @@ extern "C" {
   INT(head_dim, "", "elements of a head")                                                         \
   INT(seq_q, "token", "query rows of a sequence")                                                 \
   INT(seq_kv, "token", "keys of a sequence")                                                      \
-  TEXT(mask, 128, "which keys a row sees")                                                        \
+  TEXT(mask, 256, "which keys a row sees")                                                        \
   REAL(density, "", "visible pairs / (seq_q * seq_kv)")                                           \
   TEXT(input, 96, "source of Q, K and V")                                                         \
   INT(seed, "", "of the inputs and of block masks")                                               \
@@ -68,6 +68,8 @@ extern "C" {
   REAL(tokens_per_s, "token/s", "batch * seq_q / median time")                                    \
   REAL(pct_of_roof, "%", "of the measured roof (bench calibrate)")                                \
   REAL(fraction_of_ideal, "", "t_dense(same family, full) * density / t")                         \
+  REAL(projection_share, "", "scope block: of projections + attention, each timed alone")         \
+  REAL(attention_share, "", "scope block: the rest")                                              \
   INT(mem_predicted_bytes, "B", "by the plan")                                                    \
   INT(mem_peak_bytes, "B", "measured peak: resident set (cpu), device memory (cuda)")             \
   INT(workspace_bytes, "B", "the kernel's scratch")                                               \
@@ -104,7 +106,7 @@ extern "C" {
   INT(head, "", "query head, from 0")                                                             \
   INT(seq_q, "token", "query rows of a sequence")                                                 \
   INT(seq_kv, "token", "keys of a sequence")                                                      \
-  TEXT(mask, 128, "which keys a row sees")                                                        \
+  TEXT(mask, 256, "which keys a row sees")                                                        \
   TEXT(input, 96, "source of Q and K")                                                            \
   INT(rows, "", "rows averaged: those with at least two visible keys")                            \
   REAL(lse, "nat", "log sum exp of the scaled logits")                                            \

@@ -27,12 +27,13 @@ static void check_form(const bench_blocklist *list) {
   assert_int_equal(list->rows, (list->seq_q + list->block - 1) / list->block);
   assert_int_equal(list->words, (list->block + 63) / 64);
   assert_int_equal(list->row_begin[0], 0);
-  assert_int_equal(list->row_begin[list->rows], list->blocks);
-  for (int64_t row = 0; row < list->rows; row++) {
-    for (int64_t at = list->row_begin[row]; at < list->row_begin[row + 1]; at++) {
+  assert_int_equal(list->row_begin[list->patterns * list->rows], list->blocks);
+  for (int64_t n = 0; n < list->patterns * list->rows; n++) {
+    const int64_t row = n % list->rows;
+    for (int64_t at = list->row_begin[n]; at < list->row_begin[n + 1]; at++) {
       const int64_t column = list->column[at];
       assert_true(column >= 0 && column * list->block < list->seq_kv);
-      assert_true(at == list->row_begin[row] || list->column[at - 1] < column);
+      assert_true(at == list->row_begin[n] || list->column[at - 1] < column);
       assert_true(list->tile[at] >= BENCH_BLOCK_FULL && list->tile[at] < list->tile_count);
       if (list->tile[at] == BENCH_BLOCK_FULL) {
         continue;
@@ -65,17 +66,17 @@ static void simple_masks_equal_brute_force(void **state) {
     const int64_t block =
         n % 10 == 0 ? shape_between(&random, 1, 140) : 8 * shape_between(&random, 1, 16);
     bench_blocklist list;
-    assert_int_equal(bench_blocklist_build(&attn, block, &list, NULL), BENCH_OK);
+    assert_int_equal(bench_blocklist_build(&attn, block, NULL, NULL, &list, NULL), BENCH_OK);
     check_form(&list);
     int64_t pairs = 0;
     for (int64_t row = 0; row < attn.seq_q; row++) {
       for (int64_t key = 0; key < attn.seq_kv; key++) {
         const bool sees = shape_sees(&attn, row, key);
-        assert_int_equal(bench_blocklist_visible(&list, row, key), sees);
+        assert_int_equal(bench_blocklist_visible(&list, 0, row, key), sees);
         pairs += sees;
       }
     }
-    assert_int_equal(list.pairs, pairs);
+    assert_int_equal(bench_blocklist_pairs(&list), pairs);
     bench_blocklist_free(&list);
   }
 }
@@ -84,12 +85,12 @@ static void out_of_range_is_not_visible(void **state) {
   (void)state;
   const bench_attn attn = shape_of(20, 20, BENCH_MASK_FULL);
   bench_blocklist list;
-  assert_int_equal(bench_blocklist_build(&attn, 16, &list, NULL), BENCH_OK);
-  assert_true(bench_blocklist_visible(&list, 19, 19));
-  assert_false(bench_blocklist_visible(&list, 20, 0));
-  assert_false(bench_blocklist_visible(&list, 0, 20));
-  assert_false(bench_blocklist_visible(&list, -1, 0));
-  assert_false(bench_blocklist_visible(&list, 0, -1));
+  assert_int_equal(bench_blocklist_build(&attn, 16, NULL, NULL, &list, NULL), BENCH_OK);
+  assert_true(bench_blocklist_visible(&list, 0, 19, 19));
+  assert_false(bench_blocklist_visible(&list, 0, 20, 0));
+  assert_false(bench_blocklist_visible(&list, 0, 0, 20));
+  assert_false(bench_blocklist_visible(&list, 0, -1, 0));
+  assert_false(bench_blocklist_visible(&list, 0, 0, -1));
   bench_blocklist_free(&list);
 }
 
@@ -121,12 +122,12 @@ static void check_drawn(const bench_attn *attn, const bench_blocklist *list) {
       bool on_diagonal = false;
       for (int64_t r = row; r < row + block && r < attn->seq_q; r++) {
         for (int64_t c = key; c < key + block && c < attn->seq_kv; c++) {
-          sees += bench_blocklist_visible(list, r, c);
+          sees += bench_blocklist_visible(list, 0, r, c);
           could += shape_sees(attn, r, c);
           on_diagonal = on_diagonal || c == r + first;
-          assert_false(bench_blocklist_visible(list, r, c) && !shape_sees(attn, r, c));
-          assert_int_equal(bench_mask_visible(attn, list, r, c),
-                           bench_blocklist_visible(list, r, c));
+          assert_false(bench_blocklist_visible(list, 0, r, c) && !shape_sees(attn, r, c));
+          assert_int_equal(bench_mask_visible(attn, list, 0, r, c),
+                           bench_blocklist_visible(list, 0, r, c));
         }
       }
       assert_true(sees == 0 || sees == could);
@@ -140,7 +141,7 @@ static void check_drawn(const bench_attn *attn, const bench_blocklist *list) {
   const int64_t wanted = llround(attn->mask.density * (double)causal);
   assert_int_equal(kept, wanted > diagonal ? wanted : diagonal);
   assert_int_equal(list->blocks, kept);
-  assert_int_equal(list->pairs, pairs);
+  assert_int_equal(bench_blocklist_pairs(list), pairs);
 }
 
 static void drawn_masks_equal_their_definition(void **state) {
@@ -151,12 +152,14 @@ static void drawn_masks_equal_their_definition(void **state) {
     bench_blocklist list;
     bench_blocklist again;
     int64_t pairs;
-    assert_int_equal(bench_blocklist_build(&attn, attn.mask.block, &list, NULL), BENCH_OK);
+    assert_int_equal(bench_blocklist_build(&attn, attn.mask.block, NULL, NULL, &list, NULL),
+                     BENCH_OK);
     check_form(&list);
     check_drawn(&attn, &list);
     assert_int_equal(bench_mask_pairs(&attn, &pairs, NULL), BENCH_OK);
-    assert_int_equal(pairs, list.pairs);
-    assert_int_equal(bench_blocklist_build(&attn, attn.mask.block, &again, NULL), BENCH_OK);
+    assert_int_equal(pairs, bench_blocklist_pairs(&list));
+    assert_int_equal(bench_blocklist_build(&attn, attn.mask.block, NULL, NULL, &again, NULL),
+                     BENCH_OK);
     assert_int_equal(again.blocks, list.blocks);
     if (list.blocks > 0) {
       assert_memory_equal(again.column, list.column, (size_t)list.blocks * sizeof *list.column);
@@ -180,9 +183,9 @@ static void seeds_differ(void **state) {
   bench_attn attn = square_draw(40, 0.3, BENCH_LAYOUT_RANDOM);
   bench_blocklist one;
   bench_blocklist two;
-  assert_int_equal(bench_blocklist_build(&attn, 16, &one, NULL), BENCH_OK);
+  assert_int_equal(bench_blocklist_build(&attn, 16, NULL, NULL, &one, NULL), BENCH_OK);
   attn.seed = 2;
-  assert_int_equal(bench_blocklist_build(&attn, 16, &two, NULL), BENCH_OK);
+  assert_int_equal(bench_blocklist_build(&attn, 16, NULL, NULL, &two, NULL), BENCH_OK);
   assert_int_equal(one.blocks, two.blocks);
   assert_memory_not_equal(one.column, two.column, (size_t)one.blocks * sizeof *one.column);
   bench_blocklist_free(&one);
@@ -198,7 +201,7 @@ static void random_is_uniform(void **state) {
   for (uint64_t seed = 0; seed < 400; seed++) {
     bench_blocklist list;
     attn.seed = seed;
-    assert_int_equal(bench_blocklist_build(&attn, 16, &list, NULL), BENCH_OK);
+    assert_int_equal(bench_blocklist_build(&attn, 16, NULL, NULL, &list, NULL), BENCH_OK);
     assert_int_equal(list.blocks, 28);
     for (int64_t row = 0; row < 10; row++) {
       for (int64_t at = list.row_begin[row]; at < list.row_begin[row + 1]; at++) {
@@ -220,7 +223,7 @@ static double share_of_top_rows(bench_block_layout layout) {
   const bench_attn attn = square_draw(256, 0.1, layout);
   bench_blocklist list;
   int64_t counts[256];
-  assert_int_equal(bench_blocklist_build(&attn, 16, &list, NULL), BENCH_OK);
+  assert_int_equal(bench_blocklist_build(&attn, 16, NULL, NULL, &list, NULL), BENCH_OK);
   assert_int_equal(list.blocks, llround(0.1 * 256 * 257 / 2));
   for (int64_t row = 0; row < 256; row++) {
     counts[row] = list.row_begin[row + 1] - list.row_begin[row] - 1;
@@ -253,10 +256,10 @@ static void long_masks_have_few_tiles(void **state) {
   attn.mask.window = 1000;
   bench_blocklist list;
   int64_t pairs;
-  assert_int_equal(bench_blocklist_build(&attn, 64, &list, NULL), BENCH_OK);
+  assert_int_equal(bench_blocklist_build(&attn, 64, NULL, NULL, &list, NULL), BENCH_OK);
   assert_true(list.tile_count <= 64);
   assert_int_equal(bench_mask_pairs(&attn, &pairs, NULL), BENCH_OK);
-  assert_int_equal(list.pairs, pairs);
+  assert_int_equal(bench_blocklist_pairs(&list), pairs);
   bench_blocklist_free(&list);
 }
 
@@ -265,9 +268,9 @@ static void bad_sizes_are_refused(void **state) {
   bench_attn attn = square_draw(4, 0.5, BENCH_LAYOUT_RANDOM);
   bench_blocklist list;
   bench_error error;
-  assert_int_equal(bench_blocklist_build(&attn, 0, &list, &error), BENCH_ERR_USAGE);
+  assert_int_equal(bench_blocklist_build(&attn, 0, NULL, NULL, &list, &error), BENCH_ERR_USAGE);
   assert_string_equal(error.message, "block size 0 is outside 1 .. 1024");
-  assert_int_equal(bench_blocklist_build(&attn, 32, &list, &error), BENCH_ERR_USAGE);
+  assert_int_equal(bench_blocklist_build(&attn, 32, NULL, NULL, &list, &error), BENCH_ERR_USAGE);
   assert_string_equal(error.message, "block size 32 differs from the mask's own, 16");
 }
 

@@ -60,6 +60,8 @@ static void golden_elements(void **state) {
       {BENCH_INPUT_NORMAL, 1, 1, BENCH_TENSOR_Q, INT64_C(0), -0x1.127p+0f},
       {BENCH_INPUT_NORMAL, 2, 0, BENCH_TENSOR_Q, INT64_C(0), 0x1.20bp-4f},
       {BENCH_INPUT_NORMAL, 12345, 31, BENCH_TENSOR_K, INT64_C(1099511627776), -0x1.a62p-1f},
+      {BENCH_INPUT_NORMAL, 1, 0, BENCH_TENSOR_X, INT64_C(0), 0x1.2bdf8p+1f},
+      {BENCH_INPUT_NORMAL, 1, 7, BENCH_TENSOR_WO, INT64_C(5), -0x1.4b68p+1f},
       {BENCH_INPUT_UNIFORM, 1, 0, BENCH_TENSOR_Q, INT64_C(0), 0x1.8c501p-2f},
       {BENCH_INPUT_UNIFORM, 1, 0, BENCH_TENSOR_Q, INT64_C(1), 0x1.e316d8p-1f},
       {BENCH_INPUT_UNIFORM, 7, 3, BENCH_TENSOR_V, INT64_C(999999), 0x1.a2514p-4f},
@@ -164,6 +166,34 @@ static void streams_are_independent(void **state) {
   assert_true(fabs(correlation(1, 1, BENCH_TENSOR_Q)) < 0.016);
   assert_true(fabs(correlation(1, 0, BENCH_TENSOR_K)) < 0.016);
   assert_true(fabs(correlation(1, 0, BENCH_TENSOR_V)) < 0.016);
+  for (int tensor = BENCH_TENSOR_X; tensor <= BENCH_TENSOR_WO; tensor++) {
+    assert_true(fabs(correlation(1, 0, (bench_tensor)tensor)) < 0.016);
+  }
+}
+
+/* No layer's tensor is another's: all first elements differ. */
+static void tensors_are_their_own(void **state) {
+  (void)state;
+  enum { LAYERS = 100, TENSORS = BENCH_TENSOR_WO + 1 };
+  float first[LAYERS * TENSORS];
+  for (int n = 0; n < LAYERS * TENSORS; n++) {
+    first[n] =
+        bench_input_element(BENCH_INPUT_UNIFORM, 1, n / TENSORS, (bench_tensor)(n % TENSORS), 77);
+    for (int other = 0; other < n; other++) {
+      assert_true(first[other] != first[n]);
+    }
+  }
+}
+
+static void scaled_fill_is_rounded_once(void **state) {
+  (void)state;
+  enum { FEW = 3000 };
+  uint16_t filled[FEW];
+  bench_input_fill_scaled(BENCH_INPUT_NORMAL, 9, 3, BENCH_TENSOR_WK, 0.3f, BENCH_BF16, filled, FEW);
+  for (int64_t e = 0; e < FEW; e++) {
+    const float value = bench_input_element(BENCH_INPUT_NORMAL, 9, 3, BENCH_TENSOR_WK, e);
+    assert_int_equal(filled[e], bench_bf16_from_float(value * 0.3f));
+  }
 }
 
 /* OUTLIER is NORMAL plus 10 (HUGE: 1e4) normals in one K element of a thousand: 1000 +- 160 of a
@@ -202,6 +232,8 @@ int main(void) {
       cmocka_unit_test(normal_moments),
       cmocka_unit_test(uniform_moments),
       cmocka_unit_test(streams_are_independent),
+      cmocka_unit_test(tensors_are_their_own),
+      cmocka_unit_test(scaled_fill_is_rounded_once),
       cmocka_unit_test(outliers_are_rare_and_large),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

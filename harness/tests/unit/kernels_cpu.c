@@ -21,7 +21,7 @@
 #include "cpu/exp2.h"
 #include "cpu/reference.h"
 
-enum { GUARD = 256, THREADS = 3 };
+enum { GUARD = 256, THREADS = 3, FREE_BLOCK = 24 };
 
 static bench_device this_device(void) {
   bench_device device = {.backend = "cpu", .threads = THREADS};
@@ -62,7 +62,7 @@ static bool guards_intact(const char *memory, size_t bytes) {
 /* One problem with its inputs, reference and tolerance. */
 typedef struct problem {
   bench_attn attn;
-  bench_blocklist list; /* of a BLOCK mask */
+  bench_blocklist list; /* of a mask that is not simple */
   void *q;
   void *k;
   void *v;
@@ -77,8 +77,8 @@ static void *input(const bench_attn *attn, bench_tensor tensor, int64_t count) {
   return memory;
 }
 
-static bool is_block(const bench_attn *attn) {
-  return attn->mask.kind == BENCH_MASK_BLOCK;
+static bool has_list(const bench_attn *attn) {
+  return !bench_mask_is_simple(&attn->mask);
 }
 
 static double larger(double a, double b) {
@@ -95,11 +95,14 @@ static void problem_init(problem *p, const bench_attn *attn) {
   const int64_t d = attn->head_dim;
   bench_error error = {0};
   *p = (problem){.attn = *attn};
-  if (is_block(attn)) {
-    assert_int_equal(bench_blocklist_build(attn, attn->mask.block, &p->list, &error), BENCH_OK);
-  }
   p->q = input(attn, BENCH_TENSOR_Q, bench_attn_q_elements(attn));
   p->k = input(attn, BENCH_TENSOR_K, bench_attn_kv_elements(attn));
+  if (has_list(attn)) {
+    const int64_t block = bench_mask_block(attn);
+    assert_int_equal(
+        bench_blocklist_build(attn, block > 0 ? block : FREE_BLOCK, p->q, p->k, &p->list, &error),
+        BENCH_OK);
+  }
   p->v = input(attn, BENCH_TENSOR_V, bench_attn_kv_elements(attn));
   p->o = allocate((size_t)bench_attn_q_elements(attn) * sizeof *p->o);
   p->lse = allocate((size_t)bench_attn_rows(attn) * sizeof *p->lse);
@@ -137,7 +140,7 @@ static void problem_free(problem *p) {
 static void describe(const problem *p, const bench_kernel *kernel, char text[512]) {
   const bench_attn *a = &p->attn;
   char mask[BENCH_MASK_TEXT_MAX];
-  bench_mask_format(&a->mask, mask);
+  bench_mask_format(&a->mask, a->part, mask);
   snprintf(text, 512, "%s.%s %s %s %s batch=%d heads=%d/%d d=%d seq=%d/%d", kernel->family,
            kernel->variant, mask, bench_dtype_name(a->dtype), bench_input_name(a->input),
            (int)a->batch, (int)a->heads_q, (int)a->heads_kv, (int)a->head_dim, (int)a->seq_q,
@@ -186,9 +189,9 @@ static void run_kernel(const problem *p, const bench_kernel *kernel, int threads
   char *lse = guarded(lse_bytes);
   char *work = guarded(work_bytes);
   bench_blocklist list = {0};
-  const bench_blocklist *blocks = is_block(attn) ? &p->list : NULL;
-  if (kernel->wants_blocks && blocks == NULL) {
-    assert_int_equal(bench_blocklist_build(attn, kernel->block, &list, NULL), BENCH_OK);
+  const bench_blocklist *blocks = has_list(attn) ? &p->list : NULL;
+  if (kernel->wants_blocks && bench_mask_block(attn) == 0) {
+    assert_int_equal(bench_blocklist_build(attn, kernel->block, p->q, p->k, &list, NULL), BENCH_OK);
     blocks = &list;
   }
   const bench_launch launch = {.attn = attn,
@@ -226,6 +229,9 @@ static void run_kernels(const bench_attn *attn, int threads) {
     const char *why_not = kernel->why_not(attn, &device);
     if (why_not == NULL) {
       run_kernel(&p, kernel, threads);
+    } else if (strstr(why_not, "there is nothing to skip") != NULL) {
+      assert_string_equal(kernel->family, "sparse");
+      assert_int_equal(attn->mask.kind, BENCH_MASK_STRIDED);
     } else if (strstr(why_not, "this CPU lacks") == NULL) {
       assert_non_null(strstr(why_not, "OpenBLAS"));
       skipped_for_openblas++;
@@ -266,9 +272,11 @@ static bench_attn make_case(const char *mask, int sequence, bench_input source, 
       .seed = (uint64_t)index + 1,
   };
   bench_error error = {0};
-  if (bench_mask_parse(mask, &attn.mask, &error) != BENCH_OK) {
+  bench_mask_choice choice;
+  if (bench_mask_parse(mask, &choice, &error) != BENCH_OK) {
     fail_msg("%s", error.message);
   }
+  bench_attn_set_mask(&attn, &choice);
   return attn;
 }
 
@@ -300,6 +308,19 @@ static const char *const block_masks[] = {
     "block:density=0.6:size=64", "block:density=0.5:size=72",
     "block:density=1:size=128",  "block:density=0.5:size=256"};
 
+/* Where heads see different keys, and where the kernel chooses the size of a block. */
+static const char *const listed_masks[] = {
+    "strided:7",
+    "strided:140",
+    "bigbird:window=2:global=1:random=1:size=16",
+    "bigbird:window=1:global=0:random=2:size=8",
+    "topk:blocks=2:size=16",
+    "topk:blocks=5:size=8",
+    "hybrid:causal/window:9@heads=1-1",
+    "hybrid:full/block:density=0.3:size=16@heads=2-1",
+    "hybrid:topk:blocks=3:size=8/sink:2+window:20@heads=1-1",
+    "hybrid:topk:blocks=1:size=24/topk:blocks=4:size=24@heads=1-2"};
+
 static void masks_of_spans(void **state) {
   (void)state;
   run_masks(simple_masks, COUNT(simple_masks), BENCH_INPUT_NORMAL, 0);
@@ -308,6 +329,11 @@ static void masks_of_spans(void **state) {
 static void masks_of_blocks(void **state) {
   (void)state;
   run_masks(block_masks, COUNT(block_masks), BENCH_INPUT_NORMAL, 1);
+}
+
+static void masks_of_lists(void **state) {
+  (void)state;
+  run_masks(listed_masks, COUNT(listed_masks), BENCH_INPUT_NORMAL, 6);
 }
 
 static void outliers(void **state) {
@@ -342,12 +368,9 @@ static void others_are_refused(void **state) {
   for (size_t i = 0; i < bench_kernels_cpu_count; i++) {
     const bench_kernel *kernel = bench_kernels_cpu[i].kernel;
     bench_attn backward = make_case("full", 0, BENCH_INPUT_NORMAL, 0);
-    bench_attn block = backward;
     backward.direction = BENCH_BWD;
-    block.scope = BENCH_SCOPE_BLOCK;
     if (strcmp(kernel->family, "null") != 0) {
       assert_non_null(kernel->why_not(&backward, &device));
-      assert_non_null(kernel->why_not(&block, &device));
     }
   }
 }
@@ -387,10 +410,11 @@ static void powers_of_two(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(conversions_agree),  cmocka_unit_test(powers_of_two),
-      cmocka_unit_test(others_are_refused), cmocka_unit_test(masks_of_spans),
-      cmocka_unit_test(masks_of_blocks),    cmocka_unit_test(head_dimensions),
-      cmocka_unit_test(outliers),           cmocka_unit_test(huge_inputs_stay_finite),
+      cmocka_unit_test(conversions_agree),       cmocka_unit_test(powers_of_two),
+      cmocka_unit_test(others_are_refused),      cmocka_unit_test(masks_of_spans),
+      cmocka_unit_test(masks_of_blocks),         cmocka_unit_test(masks_of_lists),
+      cmocka_unit_test(head_dimensions),         cmocka_unit_test(outliers),
+      cmocka_unit_test(huge_inputs_stay_finite),
   };
   const int failed = cmocka_run_group_tests(tests, NULL, NULL);
   if (skipped_for_openblas > 0) {

@@ -33,15 +33,18 @@ static layer make(const char *mask, bench_dtype dtype, bench_input input, int64_
                          .dtype = dtype,
                          .input = input,
                          .seed = 3}};
-  assert_int_equal(bench_mask_parse(mask, &made.attn.mask, NULL), BENCH_OK);
-  if (!bench_mask_is_simple(&made.attn.mask)) {
-    assert_int_equal(bench_blocklist_build(&made.attn, made.attn.mask.block, &made.list, NULL),
-                     BENCH_OK);
-  }
+  bench_mask_choice choice;
+  assert_int_equal(bench_mask_parse(mask, &choice, NULL), BENCH_OK);
+  bench_attn_set_mask(&made.attn, &choice);
   made.q = malloc((size_t)bench_attn_q_elements(&made.attn) * 4);
   made.k = malloc((size_t)bench_attn_kv_elements(&made.attn) * 4);
   bench_input_fill(input, 3, 0, BENCH_TENSOR_Q, dtype, made.q, bench_attn_q_elements(&made.attn));
   bench_input_fill(input, 3, 0, BENCH_TENSOR_K, dtype, made.k, bench_attn_kv_elements(&made.attn));
+  if (!bench_mask_is_simple(&made.attn.mask)) {
+    const int64_t block = bench_mask_block(&made.attn) > 0 ? bench_mask_block(&made.attn) : 32;
+    assert_int_equal(bench_blocklist_build(&made.attn, block, made.q, made.k, &made.list, NULL),
+                     BENCH_OK);
+  }
   return made;
 }
 
@@ -59,9 +62,15 @@ static bool agrees(const layer *of, int64_t stride, const bench_stat_core *heads
 
 static void both_roads_agree(void **state) {
   (void)state;
-  static const char *const masks[] = {
-      "full",           "causal",           "window:33",
-      "window:33:both", "sink:4+window:20", "block:density=0.4:size=32"};
+  static const char *const masks[] = {"full",
+                                      "causal",
+                                      "window:33",
+                                      "window:33:both",
+                                      "sink:4+window:20",
+                                      "block:density=0.4:size=32",
+                                      "strided:20",
+                                      "topk:blocks=2:size=16",
+                                      "hybrid:causal/window:5@heads=1-1"};
   static const int64_t shapes[][2] = {{130, 130}, {1, 200}, {40, 200}, {90, 50}};
   for (size_t m = 0; m < sizeof masks / sizeof masks[0]; m++) {
     for (size_t s = 0; s < sizeof shapes / sizeof shapes[0]; s++) {

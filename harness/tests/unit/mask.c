@@ -25,14 +25,22 @@ static void canonical_text_survives(void **state) {
       "block:density=1:size=8:layout=skewed",
       "block:density=0.30000000000000004:size=1024:layout=random",
       "block:density=1e-05:size=128:layout=random",
+      "strided:64",
+      "bigbird:window=3:global=2:random=0",
+      "bigbird:window=1:global=0:random=1:size=128",
+      "topk:blocks=8:size=64",
+      "hybrid:full/causal@heads=1-3",
+      "hybrid:topk:blocks=8:size=64/sink:4+window:60@layers=5-1",
+      "hybrid:block:density=0.30000000000000004:size=1024:layout=skewed/"
+      "block:density=0.30000000000000004:size=1024:layout=random@heads=16777216-16777216",
   };
   for (size_t n = 0; n < sizeof texts / sizeof texts[0]; n++) {
-    bench_mask mask;
-    bench_mask again;
+    bench_mask_choice mask;
+    bench_mask_choice again;
     char text[BENCH_MASK_TEXT_MAX];
     bench_error error = {0};
     assert_int_equal(bench_mask_parse(texts[n], &mask, &error), BENCH_OK);
-    bench_mask_format(&mask, text);
+    bench_mask_format(&mask.mask, mask.part, text);
     assert_string_equal(text, texts[n]);
     assert_int_equal(bench_mask_parse(text, &again, &error), BENCH_OK);
     assert_memory_equal(&mask, &again, sizeof mask);
@@ -41,24 +49,41 @@ static void canonical_text_survives(void **state) {
 
 static void fields_are_read(void **state) {
   (void)state;
-  bench_mask mask;
-  assert_int_equal(bench_mask_parse("window:7:both", &mask, NULL), BENCH_OK);
-  assert_int_equal(mask.kind, BENCH_MASK_WINDOW);
-  assert_int_equal(mask.window, 7);
-  assert_true(mask.both);
-  assert_int_equal(bench_mask_parse("sink:4+window:60", &mask, NULL), BENCH_OK);
-  assert_int_equal(mask.kind, BENCH_MASK_SINK_WINDOW);
-  assert_int_equal(mask.sink, 4);
-  assert_int_equal(mask.window, 60);
-  assert_false(mask.both);
-  assert_true(bench_mask_is_simple(&mask));
-  assert_int_equal(bench_mask_parse("block:size=32:density=.25", &mask, NULL), BENCH_OK);
-  assert_int_equal(mask.kind, BENCH_MASK_BLOCK);
-  assert_int_equal(mask.block, 32);
-  assert_true(mask.density == 0.25);
-  assert_int_equal(mask.layout, BENCH_LAYOUT_RANDOM);
-  assert_int_equal(mask.window, 0);
-  assert_false(bench_mask_is_simple(&mask));
+  bench_mask_choice choice;
+  const bench_mask *mask = &choice.mask;
+  assert_int_equal(bench_mask_parse("window:7:both", &choice, NULL), BENCH_OK);
+  assert_int_equal(mask->kind, BENCH_MASK_WINDOW);
+  assert_int_equal(mask->window, 7);
+  assert_true(mask->both);
+  assert_int_equal(bench_mask_parse("sink:4+window:60", &choice, NULL), BENCH_OK);
+  assert_int_equal(mask->kind, BENCH_MASK_SINK_WINDOW);
+  assert_int_equal(mask->sink, 4);
+  assert_int_equal(mask->window, 60);
+  assert_false(mask->both);
+  assert_true(bench_mask_is_simple(mask));
+  assert_int_equal(bench_mask_parse("block:size=32:density=.25", &choice, NULL), BENCH_OK);
+  assert_int_equal(mask->kind, BENCH_MASK_BLOCK);
+  assert_int_equal(mask->block, 32);
+  assert_true(mask->density == 0.25);
+  assert_int_equal(mask->layout, BENCH_LAYOUT_RANDOM);
+  assert_int_equal(mask->window, 0);
+  assert_false(bench_mask_is_simple(mask));
+  assert_int_equal(bench_mask_parse("bigbird:random=3:window=2:global=0", &choice, NULL), BENCH_OK);
+  assert_int_equal(mask->kind, BENCH_MASK_BIGBIRD);
+  assert_int_equal(mask->block, 64);
+  assert_int_equal(mask->window, 2);
+  assert_int_equal(mask->global, 0);
+  assert_int_equal(mask->random, 3);
+  assert_int_equal(
+      bench_mask_parse("hybrid:strided:9/topk:blocks=2:size=8@layers=5-1", &choice, NULL),
+      BENCH_OK);
+  assert_int_equal(mask->kind, BENCH_MASK_HYBRID);
+  assert_int_equal(mask->over, BENCH_HYBRID_LAYERS);
+  assert_int_equal(mask->share[0], 5);
+  assert_int_equal(mask->share[1], 1);
+  assert_int_equal(choice.part[0].stride, 9);
+  assert_int_equal(choice.part[1].keep, 2);
+  assert_int_equal(choice.part[1].block, 8);
 }
 
 static void bad_texts_are_refused(void **state) {
@@ -109,9 +134,31 @@ static void bad_texts_are_refused(void **state) {
       {"block:density=0.5:size=64:", "block \"\": must be density=D"},
       {"block:density=0.5:size=64:size=64", "block \"size=64\": is given twice"},
       {"block:density=0.5:size=64:colour=red", "block \"colour=red\": must be"},
+      {"strided:", "strided \"\": a number is missing"},
+      {"strided:0", "strided \"0\": must be at least 1"},
+      {"bigbird:window=1:global=1", "bigbird \"window=1:global=1\": random=R is missing"},
+      {"bigbird:window=0:global=1:random=1", "window \"0\": must be at least 1"},
+      {"bigbird:window=1:global=-1:random=1", "global \"-1\": not a whole number"},
+      {"bigbird:window=1:global=1:random=1:size=9", "size \"9\": must be a multiple of 8"},
+      {"bigbird:density=1",
+       "bigbird \"density=1\": must be window=W, global=G, random=R or size=B"},
+      {"topk:blocks=4", "topk \"blocks=4\": size=B is missing"},
+      {"topk:blocks=0:size=64", "blocks \"0\": must be at least 1"},
+      {"topk:blocks=4:blocks=4:size=64", "topk \"blocks=4\": is given twice"},
+      {"hybrid:causal/full",
+       "hybrid \"causal/full\": \"@heads=A-B\" or \"@layers=A-B\" is missing"},
+      {"hybrid:causal@heads=1-1", "hybrid \"causal\": must name two masks, MASK/MASK"},
+      {"hybrid:causal/full@heads=1", "hybrid \"heads=1\": must name two shares, A-B"},
+      {"hybrid:causal/full@heads=0-1", "hybrid \"0\": must be at least 1"},
+      {"hybrid:causal/full@rows=1-1", "hybrid \"rows=1-1\": must be heads=A-B or layers=A-B"},
+      {"hybrid:causal/windw:3@heads=1-1", "mask \"windw:3\": must be full, causal,"},
+      {"hybrid:hybrid:full/causal@heads=1-1/full@heads=1-1", "mask \"hybrid:full\": must be"},
+      {"hybrid:topk:blocks=1:size=8/block:density=1:size=16@heads=1-1",
+       "hybrid \"topk:blocks=1:size=8/block:density=1:size=16@heads=1-1\": masks over heads must "
+       "have blocks of the same size"},
   };
   for (size_t n = 0; n < sizeof bad / sizeof bad[0]; n++) {
-    bench_mask mask;
+    bench_mask_choice mask;
     bench_error error = {0};
     assert_int_equal(bench_mask_parse(bad[n].text, &mask, &error), BENCH_ERR_USAGE);
     if (strncmp(error.message, bad[n].message, strlen(bad[n].message)) != 0) {
@@ -139,7 +186,7 @@ static void check_shape(const bench_attn *attn) {
       }
       const bool sees = shape_sees(attn, row, key);
       assert_int_equal(inside, sees);
-      assert_int_equal(bench_mask_visible(attn, NULL, row, key), sees);
+      assert_int_equal(bench_mask_visible(attn, NULL, 0, row, key), sees);
       pairs += sees;
     }
   }

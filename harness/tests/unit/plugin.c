@@ -40,7 +40,7 @@ static void complete_one_is_accepted(void **state) {
 static void faulty_ones_are_refused(void **state) {
   (void)state;
   assert_refused("absent", "not there");
-  assert_refused("ABI", "it has backend ABI 2, this program has 1");
+  assert_refused("ABI", "it has backend ABI 99, this program has 2");
   assert_refused("FUNCTION", "its backend lacks flush_cache");
   assert_refused("SYMBOL", "does not give a backend through bench_backend_plugin");
   assert_refused("KERNEL_ABI", "kernel 0 of the fake backend has kernel ABI 2");

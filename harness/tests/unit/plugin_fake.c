@@ -77,6 +77,13 @@ static void *stream(bench_context *context) {
 static bench_code act(bench_context *context, bench_error *error) {
   return copy(context, NULL, NULL, 0, error);
 }
+static const char *no_gemm(void) {
+  return "a fake multiplies nothing";
+}
+static bench_code gemm(bench_context *context, const bench_gemm *product, bench_error *error) {
+  (void)product;
+  return act(context, error);
+}
 static bench_code stop(bench_context *context, double *time_ns, bench_error *error) {
   *time_ns = 0;
   return act(context, error);
@@ -110,6 +117,8 @@ static const bench_backend backend = {
     .stream = stream,
     .sync = act,
     .flush_cache = FAKE_FLUSH,
+    .gemm_why_not = no_gemm,
+    .gemm = gemm,
     .timer_start = act,
     .timer_stop = stop,
 };

@@ -38,7 +38,9 @@ static void check_layer(const reference_layer *layer, int64_t row_stride) {
 }
 
 static void check_mask(const char *mask, bench_attn attn, int64_t row_stride) {
-  assert_int_equal(bench_mask_parse(mask, &attn.mask, NULL), BENCH_OK);
+  bench_mask_choice choice;
+  assert_int_equal(bench_mask_parse(mask, &choice, NULL), BENCH_OK);
+  bench_attn_set_mask(&attn, &choice);
   reference_layer layer = reference_make(&attn);
   check_layer(&layer, row_stride);
   reference_free(&layer);
@@ -57,6 +59,9 @@ static void equals_double_precision(void **state) {
       "sink:200+window:5",
       "block:density=0.4:size=24",
       "block:density=0.3:size=64:layout=skewed",
+      "strided:10",
+      "topk:blocks=3:size=8",
+      "hybrid:window:9/causal@heads=1-1",
   };
   static const int64_t shapes[][2] = {{300, 300}, {97, 1300}, {260, 130}, {1, 700}, {5, 1}};
   int dtype = 0;

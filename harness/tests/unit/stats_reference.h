@@ -59,8 +59,9 @@ static inline reference_layer reference_make(const bench_attn *attn) {
   bench_input_fill(attn->input, attn->seed, 0, BENCH_TENSOR_K, BENCH_FP32, layer.k_float,
                    bench_attn_kv_elements(attn));
   reference_store(&layer);
-  if (attn->mask.kind == BENCH_MASK_BLOCK &&
-      bench_blocklist_build(attn, attn->mask.block, &layer.list, NULL) != BENCH_OK) {
+  const int64_t block = bench_mask_block(attn) > 0 ? bench_mask_block(attn) : 24;
+  if (!bench_mask_is_simple(&attn->mask) &&
+      bench_blocklist_build(attn, block, layer.q, layer.k, &layer.list, NULL) != BENCH_OK) {
     abort();
   }
   return layer;
@@ -74,9 +75,11 @@ static inline void reference_free(reference_layer *layer) {
   free(layer->k_float);
 }
 
-static inline bool reference_sees(const reference_layer *layer, int64_t row, int64_t key) {
-  if (layer->attn.mask.kind == BENCH_MASK_BLOCK) {
-    return bench_blocklist_visible(&layer->list, row, key);
+/* `head` counts over sequences and query heads. */
+static inline bool reference_sees(const reference_layer *layer, int64_t head, int64_t row,
+                                  int64_t key) {
+  if (!bench_mask_is_simple(&layer->attn.mask)) {
+    return bench_blocklist_visible(&layer->list, head, row, key);
   }
   return shape_sees(&layer->attn, row, key);
 }
@@ -92,7 +95,7 @@ static inline int64_t reference_logits(const reference_layer *layer, int64_t seq
   int64_t visible = 0;
   for (int64_t j = 0; j < attn->seq_kv; j++) {
     s[j] = -INFINITY;
-    if (reference_sees(layer, row, j)) {
+    if (reference_sees(layer, sequence * attn->heads_q + head, row, j)) {
       double dot = 0.0;
       for (int64_t c = 0; c < dim; c++) {
         dot += (double)q[c] * k[j * dim + c];
@@ -207,7 +210,7 @@ static inline void check_value(const char *name, double value, double wanted, do
 
 static inline bench_stat_core *measure(const reference_layer *layer, int64_t row_stride) {
   bench_stat_core *out = reference_memory((size_t)layer->attn.heads_q * sizeof *out);
-  const bench_blocklist *list = layer->attn.mask.kind == BENCH_MASK_BLOCK ? &layer->list : NULL;
+  const bench_blocklist *list = layer->list.row_begin != NULL ? &layer->list : NULL;
   bench_error error = {0};
   assert_int_equal(
       bench_stat_core_layer(&layer->attn, list, layer->q, layer->k, row_stride, out, &error),

@@ -21,6 +21,7 @@
 
 #define BENCH_KERNEL_FN(threads)
 #define BENCH_DEVICE_FN static inline
+#define BENCH_DEVICE_MEMBER inline
 #define BENCH_WARP 32
 
 namespace host {
