@@ -18,17 +18,21 @@
 
 #define BLOCK_MAX 1024 /* a bit tile grows with the square */
 
+static bool grow_array(int32_t **array, int64_t capacity) {
+  int32_t *grown = realloc(*array, (size_t)capacity * sizeof *grown);
+  if (grown != NULL) {
+    *array = grown;
+  }
+  return grown != NULL;
+}
+
 static bool grow_blocks(bench_list_builder *b) {
   bench_blocklist *list = b->list;
   if (list->blocks < b->block_capacity) {
     return true;
   }
   const int64_t capacity = b->block_capacity == 0 ? 256 : 2 * b->block_capacity;
-  int32_t *column = realloc(list->column, (size_t)capacity * sizeof *column);
-  list->column = column != NULL ? column : list->column;
-  int32_t *tile = realloc(list->tile, (size_t)capacity * sizeof *tile);
-  list->tile = tile != NULL ? tile : list->tile;
-  if (column == NULL || tile == NULL) {
+  if (!grow_array(&list->column, capacity) || !grow_array(&list->tile, capacity)) {
     return false;
   }
   b->block_capacity = capacity;

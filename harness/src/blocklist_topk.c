@@ -30,7 +30,8 @@ int64_t bench_blocklist_topk_pairs(const bench_attn *attn) {
   return pairs;
 }
 
-/* Means over blocks of `block` rows of a tensor [rows][head_dim] that starts at element `first`. */
+/* Means over blocks of `block` rows of a tensor [rows][head_dim] that starts at element `first`,
+ * added to zeros. */
 static void pool(const bench_attn *attn, const void *tensor, int64_t first, int64_t rows,
                  int64_t block, float *row, double *means) {
   const int64_t dim = attn->head_dim;
@@ -38,7 +39,6 @@ static void pool(const bench_attn *attn, const void *tensor, int64_t first, int6
   for (int64_t begin = 0; begin < rows; begin += block) {
     const int64_t count = min64(block, rows - begin);
     double *mean = means + begin / block * dim;
-    memset(mean, 0, (size_t)dim * sizeof *mean);
     for (int64_t r = begin; r < begin + count; r++) {
       bench_to_float(attn->dtype, (const char *)tensor + (size_t)(first + r * dim) * item, row,
                      dim);
@@ -126,8 +126,8 @@ static bool choose_head(const bench_attn *attn, int64_t block, int64_t keep, con
   const int64_t first = attn->seq_kv - attn->seq_q;
   const int64_t kv_head = head / (attn->heads_q / attn->heads_kv);
   float *row = malloc((size_t)dim * sizeof *row);
-  double *q_means = malloc((size_t)(choice->rows * dim) * sizeof *q_means);
-  double *k_means = malloc((size_t)(columns * dim) * sizeof *k_means);
+  double *q_means = calloc((size_t)(choice->rows * dim), sizeof *q_means);
+  double *k_means = calloc((size_t)(columns * dim), sizeof *k_means);
   candidate *heap = malloc((size_t)max64(choice->wanted, 1) * sizeof *heap);
   const bool ready = row != NULL && q_means != NULL && k_means != NULL && heap != NULL;
   if (ready) {

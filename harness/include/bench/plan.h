@@ -87,8 +87,8 @@ void bench_plan_filter(bench_plan *plan, const bench_target *target, bench_plan_
  *   with scope=block also 2 m n k for each projection of each layer, m = batch * seq_q:
  *   Q, K and V together n = (heads_q + 2 heads_kv) d, k = d_model; the output n = d_model,
  *   k = heads_q d. Backward 2.5 times that.
- * bytes_min: Q and O, and the keys of K and V that some row of some query head of a key head's
- * group sees, once per layer. With scope=block the input and output of the block (batch * seq_q *
+ * bytes_min: Q and O, and the keys of K and V that some row of a key head's group of query heads
+ *   sees, once per layer. With scope=block the input and output of the block (batch * seq_q *
  *   d_model each, the output in float) and the weights take the place of Q, O and the new rows of K
  *   and V; what a cache already held is still read, as far as it is seen. What TOPK sees depends on
  *   the input: counted is the least that any choice must read. */

@@ -68,7 +68,7 @@ static void pictures(void **state) {
   need_gnuplot();
   bench_outcome outcome = run_bench("", "plot %s", quoted);
   assert_int_equal(outcome.exit_status, 0);
-  size_t bytes;
+  size_t bytes = 0;
   for (size_t i = 0; i < DRAWN; i++) {
     char name[64];
     snprintf(name, sizeof name, "%s.png", drawn[i]);

@@ -248,6 +248,7 @@ static void check_doubling(bench_attn attn) {
   const int64_t tokens = 6 * attn.batch * attn.seq_q * attn.d_model * (item + 4);
   const bench_work_count one = count_of(&attn);
   const int64_t memory = bench_tensor_bytes(&attn, 6);
+  assert_true(one.projection_flops == (double)(one.flops - attention_flops(&attn)));
   bench_attn two = attn;
   two.layers *= 2;
   assert_int_equal(count_of(&two).flops, 2 * one.flops);

@@ -186,8 +186,8 @@ static void key_row(const bench_attn *attn, int64_t layer, bool value, int64_t b
 /* O of one head and token under the causal mask. */
 static void attend(const bench_attn *attn, int64_t layer, int64_t b, int64_t head, int64_t row,
                    double *o) {
-  double q[8];
-  double kv[8];
+  double q[8] = {0};
+  double kv[8] = {0};
   double sum = 0;
   const int64_t kv_head = head / (attn->heads_q / attn->heads_kv);
   project(attn, layer, BENCH_TENSOR_WQ, attn->heads_q, b * attn->seq_q + row, head, q);
@@ -218,7 +218,7 @@ static void check_output(const session *s, int64_t layer) {
   /* An O of size 1 is rounded to the dtype, and so is every Q, K, V that it comes from. */
   const double off = attn->dtype == BENCH_FP32 ? 1e-5 : attn->dtype == BENCH_FP16 ? 4e-3 : 3e-2;
   for (int64_t b = 0; b < attn->batch; b++) {
-    double o[6][8];
+    double o[6][8] = {{0}};
     for (int64_t h = 0; h < attn->heads_q; h++) {
       attend(attn, layer, b, h, row, o[h]);
     }

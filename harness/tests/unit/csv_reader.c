@@ -33,7 +33,7 @@ static char *read_all(const char *bytes, size_t count, bool *torn) {
     if (code != BENCH_OK) {
       assert_int_equal(code, BENCH_ERR_USAGE);
       assert_memory_equal(error.message, path, strlen(path));
-      strcpy(text, error.message + strlen(path));
+      snprintf(text, sizeof error.message, "%s", error.message + strlen(path));
       break;
     }
     for (size_t i = 0; more && i < reader.count; i++) {

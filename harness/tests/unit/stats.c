@@ -145,7 +145,7 @@ static void lse_identities(void **state) {
   const bench_attn attn = shape_of(n, n, BENCH_MASK_CAUSAL);
   reference_layer layer = reference_make(&attn);
   const bench_stat_core core = measure_one(&layer);
-  double s[500];
+  double s[500] = {0};
   bench_stat_core sum = {.rows = n - 1};
   for (int64_t i = 1; i < n; i++) {
     reference_logits(&layer, 0, 0, i, s);

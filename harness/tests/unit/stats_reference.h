@@ -28,7 +28,7 @@ typedef struct reference_layer {
 } reference_layer;
 
 static inline void *reference_memory(size_t bytes) {
-  void *memory = malloc(bytes);
+  void *memory = calloc(1, bytes);
   if (memory == NULL) {
     abort();
   }
