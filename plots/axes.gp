@@ -32,7 +32,14 @@ if (y_texts eq "time") {
     ytics add (time_text(m * 10.0**i) m * 10.0**i)
   set yrange [Y_min / 1.6:Y_max * 1.6]
 }
-if (y_texts eq "bytes") {
+# Less than two powers of two apart, amounts of memory stand on a line from 0.
+if (y_texts eq "bytes" && Y_max < 4 * Y_min) {
+  set ytics ()
+  step = 2.0**(log2_high(Y_max) - 3)
+  set for [i = 0:ceil(Y_max / step) + 1] ytics add (bytes_text(i * step) i * step)
+  set yrange [0:Y_max * 1.25]
+}
+if (y_texts eq "bytes" && Y_max >= 4 * Y_min) {
   set logscale y 2
   set ytics ()
   set for [i = log2_low(Y_min) - 1:log2_high(Y_max) + 1:log2_step(Y_min, Y_max)] \

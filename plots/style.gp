@@ -88,7 +88,7 @@ tokens_text(n) = n < 1024 ? sprintf("%g", n) : \
 time_text(ns) = ns == 0 ? "0" : ns < 1e3 ? sprintf("%.3g ns", ns) : \
                 ns < 1e6 ? sprintf("%.3g ".micro, ns / 1e3) : \
                 ns < 1e9 ? sprintf("%.3g ms", ns / 1e6) : sprintf("%.3g s", ns / 1e9)
-bytes_text(b) = b < 2**20 ? sprintf("%g KiB", b / 2.0**10) : \
+bytes_text(b) = b == 0 ? "0" : b < 2**20 ? sprintf("%g KiB", b / 2.0**10) : \
                 b < 2**30 ? sprintf("%g MiB", b / 2.0**20) : sprintf("%g GiB", b / 2.0**30)
 count_text(n) = n < 1e3 ? sprintf("%g", n) : n < 1e6 ? sprintf("%gk", n / 1e3) : \
                 n < 1e9 ? sprintf("%gM", n / 1e6) : sprintf("%gB", n / 1e9)

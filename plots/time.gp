@@ -18,6 +18,26 @@ headline = "Attention time ".(one_length ? "at ".tokens_text(X_min)." tokens" \
 load here."caption.gp"
 set ylabel "median time"
 if (one_length) load here."time_bars.gp"; exit
+# The exponent of each kernel's time: the slope of a straight line through the logarithms, from 1024
+# tokens up, where what does not grow with the length no longer counts. It takes three lengths.
+array exponent[words(lines)]
+long_enough(name) = here_is(name) && column(x_name) >= 1024
+do for [i = 1:words(lines)] {
+  points = 0
+  stats data using (points = points + long_enough(word(lines, i)), 0) nooutput
+  exponent[i] = NaN
+  if (points >= 3) {
+    stats data using (long_enough(word(lines, i)) ? log(column(x_name)) : NaN): \
+      (log(column(y_name))) name "P" nooutput
+    exponent[i] = P_slope
+  }
+}
+legend(name) = name.(exponent[index_of(name)] == exponent[index_of(name)] ? \
+                     sprintf(" %.2f", exponent[index_of(name)]) : "")
+if (sum [i = 1:words(lines)] (exponent[i] == exponent[i]) > 0) \
+  remark = "numbers: n of time ~ length^n, from 1k tokens"; load here."caption.gp"; \
+  plot_right = plot_right - 0.02; set rmargin at screen plot_right; \
+  set key at screen key_left(plot_right), screen plot_top
 x_texts = "tokens"; y_texts = "time"
 load here."axes.gp"
 # The slope of quadratic work, through the middle of the picture.

@@ -1,5 +1,5 @@
-/* The peak memory of a case: what a fresh worker comes to hold that makes the problem's tensors,
- * flushes the cache and runs the kernel over one layer, and nothing else. The worker that verifies
+/* The peak memory of a case: what a fresh worker comes to hold that makes the problem's tensors
+ * and runs the kernel over one layer, and nothing else. The worker that verifies
  * and measures is no measure: it also holds references, statistics and what an earlier problem
  * left in the allocator.
  *

@@ -53,11 +53,15 @@ static uint64_t case_id(uint64_t problem_id, const char *family) {
   return bench_hash_text(problem_id ^ BENCH_HASH_START, family);
 }
 
-/* Memory beside the tensors: flushing reads and writes another buffer of twice the cache, and a
- * process is never empty. */
-static int64_t other_bytes(const bench_target *target) {
-  const bool on_host = strcmp(target->device.backend, "cpu") == 0;
-  return 2 * target->device.llc_bytes + (on_host ? BENCH_PROCESS_BYTES : 0);
+/* Memory of a worker that holds no problem yet: a device's has nothing of it. */
+static int64_t process_bytes(const bench_target *target) {
+  return strcmp(target->device.backend, "cpu") == 0 ? BENCH_PROCESS_BYTES : 0;
+}
+
+/* The buffer that flushing the cache reads and writes. It has to fit too, but it is the harness's
+ * own and no part of what a case needs. */
+static int64_t flush_bytes(const bench_device *device) {
+  return 2 * device->llc_bytes;
 }
 
 /* Seconds of one execution; the projections are matrix products whatever the kernel. */
@@ -72,12 +76,12 @@ static bench_code judge_budget(bench_plan_builder *b, const bench_problem *probl
                                bench_case *planned) {
   const bench_config *config = b->config;
   const bench_device *device = &b->target->device;
-  double memory = config->budget_memory_fraction * (double)device->mem_bytes;
-  if (device->mem_bytes > 0 && (double)planned->mem_predicted_bytes > memory) {
+  const double fits = config->budget_memory_fraction * (double)device->mem_bytes;
+  const double needed = (double)planned->mem_predicted_bytes + (double)flush_bytes(device);
+  if (device->mem_bytes > 0 && needed > fits) {
     planned->why_not = bench_plan_keep_text(
-        b->plan, "predicted memory %.2f GB exceeds %.0f %% of the device's %.2f GB",
-        (double)planned->mem_predicted_bytes / 1e9, 100 * config->budget_memory_fraction,
-        (double)device->mem_bytes / 1e9);
+        b->plan, "predicted memory %.2f GB exceeds %.0f %% of the device's %.2f GB", needed / 1e9,
+        100 * config->budget_memory_fraction, (double)device->mem_bytes / 1e9);
     return planned->why_not == NULL ? bench_plan_no_memory(b) : BENCH_OK;
   }
   if (problem->flops == BENCH_MISSING_INT || planned->time_predicted_s > config->budget_case_s) {
@@ -102,7 +106,7 @@ static bench_code add_case(bench_plan_builder *b, size_t problem_index, const ch
                           .modes = (1u << b->config->mode_count) - 1,
                           .why_not = problem->why_not};
   planned->mem_predicted_bytes =
-      bench_tensor_bytes(&problem->attn, problem->layers_distinct) + other_bytes(b->target);
+      bench_tensor_bytes(&problem->attn, problem->layers_distinct) + process_bytes(b->target);
   planned->time_predicted_s = predict_time(problem, &b->target->device, family);
   if (planned->why_not == NULL && b->target->absent[0] != '\0') {
     planned->why_not = b->target->absent;

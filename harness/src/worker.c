@@ -48,6 +48,9 @@ static void handle_hello(bench_worker *s, const json_t *request) {
   }
   bench_device device = *s->backend->device(s->context);
   bench_threads_bind(&device);
+  if (!s->backend->host_memory) { /* its buffer is there before the memory of cases is counted */
+    s->backend->flush_cache(s->context, &error);
+  }
   s->backend->memory_free(s->context, &s->memory_free_at_start, &error);
   bench_worker_send(s, json_pack("{s:s s:i s:o}", "ev", "hello", "protocol", BENCH_PROTOCOL,
                                  "device", bench_device_to_json(&device)));

@@ -139,16 +139,13 @@ static bench_code measure(bench_worker *s, const bench_worker_request *asked,
   return code;
 }
 
-/* Everything that a measured case holds is touched once: all tensors, the flushed buffer, and one
- * layer's workspace, which the other layers use again. */
+/* Everything that a measured case holds is touched once: all tensors, and one layer's workspace,
+ * which the other layers use again. */
 static bench_code touch_memory(bench_worker *s, const bench_kernel *kernel, void *workspace,
                                bench_error *error) {
   bench_work one_layer = s->work;
   one_layer.attn.layers = 1;
   bench_code code = bench_work_poison(&s->work, error);
-  if (code == BENCH_OK) {
-    code = s->backend->flush_cache(s->context, error);
-  }
   if (code == BENCH_OK) {
     code = bench_work_launch(&one_layer, kernel, workspace, BENCH_STAGE_ALL, error);
   }
