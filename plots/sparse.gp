@@ -36,7 +36,9 @@ moved(x, name) = x * step**(kernel_index(kernel_of(name)) - (words(kernels) + 1)
 more = ', 1 with lines ls 20 lw 1.5 title "ideal"'
 label_x(k) = X_min * (X_max / X_min)**column("label_at")
 if (!ascii) {
-  set tmargin at screen 0.69
+  plot_top = 0.69
+  set tmargin at screen plot_top
+  set key at screen key_left(plot_right), screen plot_top - 0.01 # below the last names
   more = more.', data using (label_x(0)):(top):(strcol("label")) ' \
     .'with labels left rotate by 28 offset 0, 0.7 font small_font tc ls 22 notitle'
 }
