@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "backends/cpu.h"
 #include "backends/cpu_gemm.h"
@@ -17,6 +18,7 @@
 #include "platform/topology.h"
 
 #define CPU_ALIGNMENT 64
+#define HUGE_PAGE_BYTES ((size_t)2 << 20)
 
 /* Flushed where the machine does not say how large its last-level cache is. */
 #define PRESUMED_LLC_BYTES (INT64_C(32) << 20)
@@ -82,6 +84,22 @@ static const bench_device *cpu_device(const bench_context *context) {
   return &context->device;
 }
 
+/* Large memory asks for huge pages, so that what is measured is the attention and not the walk
+ * through page tables: they made the unfused kernel's time grow faster than the square of the
+ * length. Whole huge pages only, or the last one would hold more than was asked for. A machine that
+ * has none gives small ones. */
+static void *allocate_pages(size_t bytes) {
+  const bool large = bytes >= HUGE_PAGE_BYTES;
+  void *memory = NULL;
+  if (posix_memalign(&memory, large ? HUGE_PAGE_BYTES : CPU_ALIGNMENT, bytes) != 0) {
+    return NULL;
+  }
+  if (large) {
+    madvise(memory, bytes / HUGE_PAGE_BYTES * HUGE_PAGE_BYTES, MADV_HUGEPAGE);
+  }
+  return memory;
+}
+
 /* The kernel hands out memory that it does not have and kills later; so what is not there is
  * refused here, where it costs one case. */
 static bench_code cpu_alloc(bench_context *context, size_t bytes, void **out, bench_error *error) {
@@ -90,7 +108,7 @@ static bench_code cpu_alloc(bench_context *context, size_t bytes, void **out, be
   size_t rounded = (bytes + CPU_ALIGNMENT - 1) / CPU_ALIGNMENT * CPU_ALIGNMENT;
   *out = NULL;
   if (available < 0 || bytes <= (size_t)available) {
-    *out = aligned_alloc(CPU_ALIGNMENT, rounded > 0 ? rounded : CPU_ALIGNMENT);
+    *out = allocate_pages(rounded > 0 ? rounded : CPU_ALIGNMENT);
   }
   char *pages = *out;
 #pragma omp parallel for schedule(static)
