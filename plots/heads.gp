@@ -25,6 +25,6 @@ longest = 0
 longer(n) = n > longest ? n : longest
 stats data using (longest = longer(strlen(legend(line_of(0)))), 0) nooutput
 plot_right = ascii ? 1 - (8.0 + longest) / columns \
-                   : 1 - (90 + 6.2 * (longest > 50 ? 50 : longest)) / 900.0
+                   : 1 - (90 + 6.6 * (longest > 50 ? 50 : longest)) / 900.0
 set rmargin at screen plot_right
 set key font small_font at screen key_left(plot_right), screen plot_top
