@@ -59,7 +59,7 @@ void emu_site_skip(const char *operation, const char *file, int line);
 
 /* Memory of the device: its end, and what lies before it, are watched. 256-byte aligned. */
 void *emu_memory_take(size_t bytes);
-void emu_memory_give(void *memory);
+size_t emu_memory_give(void *memory); /* how many bytes it was */
 
 #ifdef __cplusplus
 }

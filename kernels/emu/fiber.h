@@ -29,6 +29,8 @@ bool fiber_make(Fiber &fiber, void (*entry)());
 void fiber_drop(Fiber &fiber);
 /* `ends`: `from` will never be switched to again. */
 void fiber_switch(Fiber &from, Fiber &to, bool ends);
+/* The host is about to switch to a new fiber, the first of a group. */
+void fiber_host_starts();
 /* First call of an entry function. */
 void fiber_entered();
 

@@ -32,11 +32,7 @@ typedef uint32_t smem_addr; /* an address in the window of shared memory; see `s
 
 namespace emu {
 
-/* A place in a kernel's source: where the call stands that has EMU_AT as its last parameter. */
-struct Site {
-  const char *file;
-  int line;
-};
+std::string place_text(Site at); /* "kernels/cuda/naive.cu:97" */
 #define EMU_AT ::emu::Site at = {__builtin_FILE(), __builtin_LINE()}
 
 constexpr int WARP = 32;
@@ -48,16 +44,17 @@ constexpr uint32_t SHARED_LIMIT = 227u * 1024u; /* static and dynamic, of a bloc
 constexpr int POISON = 0xff;                    /* NaN in every format, an index out of any range */
 
 struct Thread;
+struct Warp;
 struct Block;
 struct Group;
 
 /* What a thread waits for: for the report of a deadlock. `tell` adds the state of `what`, such as
  * "96 of 128 threads have come"; it may be null. */
 struct Waiting {
-  const char *operation;
-  Site at;
-  std::string (*tell)(const void *what);
-  const void *what;
+  const char *operation = nullptr;
+  Site at = {nullptr, 0};
+  std::string (*tell)(const void *what) = nullptr;
+  const void *what = nullptr;
 };
 
 struct WaitList {
@@ -71,6 +68,7 @@ struct Meeting {
   Site at;
   uint32_t arrived; /* bit per lane */
   void *arguments[WARP];
+  void (*complete)(Warp &warp, void *const *arguments);
   WaitList waiting;
 };
 
@@ -91,10 +89,8 @@ struct Barrier {
   bool result;
   uint64_t phase;
   std::vector<uint64_t> arrived_in; /* by thread: 1 + the phase of its last arrival */
-  std::vector<Site> warp_at;        /* by warp: where its first lane of this phase came from */
   WaitList waiting;
-  Clock clock;  /* of all that have come in this phase */
-  Clock opened; /* of the last phase */
+  Clock clock; /* of all that have come in this phase */
 };
 constexpr int BARRIERS = 16;
 
@@ -118,8 +114,7 @@ struct Extension {
     (void)thread;
   }
   /* All threads of the group have ended and all agents have acted. May fail. */
-  virtual void block_ends() {
-  }
+  virtual void block_ends() {}
 };
 
 struct Thread {
@@ -131,11 +126,11 @@ struct Thread {
   int slot; /* in the group: its place in clocks */
   bool done;
   bool blocked;
-  Waiting waiting; /* if blocked or polling */
-  Site last;       /* the last operation it came to, for faults outside of one */
+  Waiting waiting;                 /* if blocked or polling */
+  Site last;                       /* the last operation it came to, for faults outside of one */
   std::vector<Copy> copies;        /* not landed, oldest first */
   std::vector<uint32_t> committed; /* sizes of the groups not waited for, oldest first */
-  ThreadClock clock;
+  Clock clock;
 };
 
 /* Who uses a 4-byte word of shared memory that is in flight. */
@@ -155,6 +150,7 @@ struct Slot { /* of a BENCH_SHARED */
 struct Block {
   Group *group;
   int64_t index; /* in the grid */
+  int place;     /* in its group */
   int rank;      /* in its cluster */
   std::vector<Thread> threads;
   std::vector<Warp> warps;
@@ -175,6 +171,7 @@ struct Group { /* the blocks that live at once */
   int cluster; /* blocks of a cluster */
   int threads; /* of a block */
   int64_t grid;
+  int64_t number; /* in the launch */
   int live;
 };
 
@@ -200,15 +197,19 @@ void poll(const Waiting &waiting);
 
 /* ---- agents ---- */
 /* `act` runs on the host's stack with self = null, once no thread can run. What it may do: move
- * data, release claims, wake threads, defer further agents, fail_for. `name` and `at` are told in
- * reports. The order among agents is the schedule's. */
-void defer(const char *name, Site at, const Thread *issuer, std::function<void()> act);
+ * data, release claims, wake threads, defer further agents, fail_for. The order among agents is the
+ * schedule's. */
+void defer(std::function<void()> act);
 
 /* ---- warps ---- */
 /* All live lanes come here with one operation and place, else it is a fault. The last one calls
  * complete(warp, arguments), with null for lanes that are not there; then all go on. */
 void meet(const char *operation, Site at, void *argument,
           void (*complete)(Warp &warp, void *const *arguments));
+
+/* ---- barriers ---- */
+/* Barrier 0 is for all threads that live, 1-15 for `threads`. Gives whether any one voted. */
+bool barrier_arrive(int id, int threads, bool waits, bool vote, const char *operation, Site at);
 
 /* ---- shared memory ---- */
 /* An address of the window: the offset into the own block's arena, or, with 1 + rank in bits
@@ -233,8 +234,8 @@ void *shared_static(const void *key, const char *name, size_t bytes, size_t alig
 unsigned char *shared_dynamic(size_t alignment);
 
 /* ---- claims ----
- * A claim is one operation in flight and the ranges of shared memory that it reads or writes. Taking
- * a range fails at once if it clashes: write over read or write, read over write. */
+ * A claim is one operation in flight and the ranges of shared memory that it reads or writes.
+ * Taking a range fails at once if it clashes: write over read or write, read over write. */
 uint32_t claim_open(const char *operation, Site at, const Thread *issuer);
 void claim_read(uint32_t claim, Block &block, uint32_t offset, uint32_t bytes);
 void claim_write(uint32_t claim, Block &block, uint32_t offset, uint32_t bytes); /* and poisons */
