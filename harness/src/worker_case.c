@@ -173,7 +173,7 @@ static bench_code verify_and_measure(bench_worker *s, const bench_worker_request
     bench_text_copy(row->reason, sizeof row->reason, s->verdict.reason);
     return BENCH_OK;
   }
-  return asked->task == BENCH_TASK_MEASURE
+  return asked->task == BENCH_TASK_MEASURE && !s->backend->emulated
              ? measure(s, asked, kernel, workspace, row, samples, error)
              : BENCH_OK;
 }
