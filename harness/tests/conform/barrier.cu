@@ -2,6 +2,8 @@
 #include "conform.h"
 #include "cuda/device.h"
 
+namespace CONFORM_SIDE {
+
 /* ---- phases: one thread does a list of operations, and tells what each test says ---- */
 enum Step { END, ARRIVE, EXPECT, ARRIVE_EXPECT, TEST0, TEST1 };
 struct Steps {
@@ -273,3 +275,5 @@ static const conform_case cases[] = {
      2 * CLUSTER * 2 * 4, nullptr, cluster_launch, cluster_expect, 0, 0, 0, 0, 0},
 };
 CONFORM_TABLE(barrier) = {cases, sizeof cases / sizeof *cases};
+
+}  // namespace CONFORM_SIDE

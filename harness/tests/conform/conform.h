@@ -37,6 +37,8 @@ struct conform_table {
 
 #define CONFORM_PASTE_(backend, name) conform_##backend##_##name
 #define CONFORM_PASTE(backend, name) CONFORM_PASTE_(backend, name)
+/* The namespace of a file of cases, so that the two sides of it can be linked into one program. */
+#define CONFORM_SIDE CONFORM_PASTE(CONFORM_BACKEND, side)
 #define CONFORM_TABLE(name)                                            \
   extern "C" const conform_table CONFORM_PASTE(CONFORM_BACKEND, name); \
   const conform_table CONFORM_PASTE(CONFORM_BACKEND, name)

@@ -2,6 +2,8 @@
 #include "conform.h"
 #include "cuda/device.h"
 
+namespace CONFORM_SIDE {
+
 /* ---- shuffles: every lane of one warp; the operand of lane l is in[32 + l] ---- */
 enum Shuffle { LANE, XOR, DOWN, UP };
 
@@ -232,3 +234,5 @@ static const conform_case cases[] = {
      atomics_launch, atomics_expect, 0, 0, 0, 0, 0},
 };
 CONFORM_TABLE(lanes) = {cases, sizeof cases / sizeof *cases};
+
+}  // namespace CONFORM_SIDE

@@ -3,6 +3,8 @@
 #include "cuda/device.h"
 #include "rows.h"
 
+namespace CONFORM_SIDE {
+
 /* ---- ldmatrix: the rows of up to four matrices, in an order that no address betrays ---- */
 
 BENCH_KERNEL_FN(32)
@@ -140,3 +142,5 @@ static const conform_case cases[] = {
      0, 0, 0},
 };
 CONFORM_TABLE(matrix) = {cases, sizeof cases / sizeof *cases};
+
+}  // namespace CONFORM_SIDE

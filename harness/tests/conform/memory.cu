@@ -2,6 +2,8 @@
 #include "conform.h"
 #include "cuda/device.h"
 
+namespace CONFORM_SIDE {
+
 #define THREADS 32
 #define CHUNK 16
 
@@ -117,3 +119,5 @@ static const conform_case cases[] = {
      groups_launch, groups_expect, 0, 0, 0, 0, 0},
 };
 CONFORM_TABLE(memory) = {cases, sizeof cases / sizeof *cases};
+
+}  // namespace CONFORM_SIDE

@@ -4,6 +4,8 @@
 #include "conform.h"
 #include "cuda/device.h"
 
+namespace CONFORM_SIDE {
+
 #define COUNT 32 /* inputs, one a lane */
 
 /* ---- pack2, unpack_low, unpack_high: lane l packs in[l] and in[31 - l] ---- */
@@ -212,3 +214,5 @@ static const conform_case cases[] = {
     FUNCTION("minus_infinity, float_bits, bits_float", INFINITE, 0),
 };
 CONFORM_TABLE(numbers) = {cases, sizeof cases / sizeof *cases};
+
+}  // namespace CONFORM_SIDE

@@ -3,6 +3,8 @@
 #include "cuda/device.h"
 #include "rows.h"
 
+namespace CONFORM_SIDE {
+
 /* ---- stmatrix: shared memory as it is afterwards, 0 where nothing was stored ---- */
 BENCH_KERNEL_FN(32)
 void store_kernel(int count, int transposed, const uint32_t *in, unsigned char *out) {
@@ -70,3 +72,5 @@ static const conform_case cases[] = {
     STORE("stmatrix_x4", 4, 0), STORE("stmatrix_x4_trans", 4, 1),
 };
 CONFORM_TABLE(store) = {cases, sizeof cases / sizeof *cases};
+
+}  // namespace CONFORM_SIDE

@@ -2,6 +2,8 @@
 #include "conform.h"
 #include "cuda/device.h"
 
+namespace CONFORM_SIDE {
+
 #define THREADS 128
 
 struct Box { /* of a dense tensor */
@@ -330,3 +332,5 @@ static const conform_case cases[] = {
     SUM("tma_reduce_add_4d", 4, 10, 4 * 32 * 3 * 4 * 3, 4 * 32 * 2 * 3 * 2),
 };
 CONFORM_TABLE(tma) = {cases, sizeof cases / sizeof *cases};
+
+}  // namespace CONFORM_SIDE

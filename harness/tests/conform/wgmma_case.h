@@ -5,6 +5,8 @@
 #include "conform.h"
 #include "cuda/device.h"
 
+namespace CONFORM_SIDE {
+
 #define THREADS 128
 #define A_BYTES 16384 /* room for A in shared memory; B stands behind it */
 #define B_BYTES 49152
@@ -207,5 +209,7 @@ static void wgmma_expect(const conform_case *c, const unsigned char *in, unsigne
         wgmma_launch<type, n, (flags)&7, ta, tb, rs>, wgmma_expect, 0, n, swizzle, flags, \
         ((ta) ? TRANS_A : 0) | ((tb) ? TRANS_B : 0)                                       \
   }
+
+}  // namespace CONFORM_SIDE
 
 #endif

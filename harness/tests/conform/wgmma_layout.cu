@@ -1,6 +1,8 @@
 /* Conformance of wgmma: every layout of the operands in shared memory. */
 #include "wgmma_case.h"
 
+namespace CONFORM_SIDE {
+
 #define EACH_LAYOUT(name, swizzle, steps)                                                         \
   WGMMA_CASE("wgmma_ss " name ", K-major", dev_bf16, 64, swizzle, steps, false, false, false),    \
       WGMMA_CASE("wgmma_ss " name ", A MN-major", dev_bf16, 64, swizzle, steps, true, false,      \
@@ -18,3 +20,5 @@ static const conform_case cases[] = {
     EACH_LAYOUT("128B", SWIZZLE_128B, 4),
 };
 CONFORM_TABLE(wgmma_layout) = {cases, sizeof cases / sizeof *cases};
+
+}  // namespace CONFORM_SIDE
