@@ -42,4 +42,14 @@ static bench_code bench_cuda_launch(void (*kernel)(Parameters...), unsigned clus
   return error == cudaSuccess ? BENCH_OK : BENCH_ERR_DEVICE;
 }
 
+/* Multiprocessors of the current GPU, for a kernel's choice of its grid; 1 if it does not say. */
+static inline int device_sm_count() {
+  int device = 0;
+  int count = 0;
+  const bool known =
+      cudaGetDevice(&device) == cudaSuccess &&
+      cudaDeviceGetAttribute(&count, cudaDevAttrMultiProcessorCount, device) == cudaSuccess;
+  return known ? count : 1;
+}
+
 #endif
