@@ -137,6 +137,8 @@ void operand_not_landed(Maps maps) {
   float d[N / 2];
   wgmma_fence();
   AT SS(d, p);
+  wgmma_commit();
+  wgmma_wait<0>();
 }
 void stride_beyond_the_end(Maps) {
   const Place p = with_operands();
@@ -169,6 +171,8 @@ void lanes_differ(Maps) {
   wgmma_fence();
   const uint64_t a = a_of(p) + (uint64_t)(thread_x() % 32 == 9 ? 2 : 0);
   AT(wgmma_ss<dev_bf16, N, false, false>(d, a, b_of(p), false));
+  wgmma_commit();
+  wgmma_wait<0>();
 }
 void warps_differ(Maps) {
   const Place p = with_operands();
@@ -197,6 +201,8 @@ void some_lanes_ended(Maps) {
   }
   wgmma_fence();
   AT SS(d, p);
+  wgmma_commit();
+  wgmma_wait<0>();
 }
 void a_warp_missing(Maps) {
   const Place p = with_operands();
