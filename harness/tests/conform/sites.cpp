@@ -2,13 +2,9 @@
  * adversary someone has to notice, by a fault or a wrong result. What no one can notice stands in a
  * list, with the reason. */
 #include <stdio.h>
-#include <stdlib.h>
-
-#include <string>
-#include <vector>
 
 #include "emu/emu.h"
-#include "side.h"
+#include "pipeline_side.h"
 
 extern "C" const conform_table conform_emu_pipeline;
 
@@ -19,56 +15,15 @@ static const struct {
     {"setmaxnreg_inc", "more registers than it needs change nothing in what a thread computes"},
 };
 
-static const char *const modes[] = {"schedule=fifo",
-                                    "schedule=lifo",
-                                    "schedule=random:1",
-                                    "schedule=random:2,strict=1",
-                                    "race=1",
-                                    "race=1,strict=1,schedule=lifo"};
-
-/* Empty: all went as it should. */
-static std::string run(const conform_case &c, const char *mode) {
-  int cc;
-  char device[256];
-  setenv("BENCH_EMU", mode, 1);
-  if (conform_emu.open(&cc, device, sizeof device) != nullptr) {
-    return "no such mode";
-  }
-  std::vector<unsigned char> in(c.in_bytes);
-  std::vector<unsigned char> out(c.out_bytes, 0xff);
-  std::vector<unsigned char> wanted = out;
-  c.fill(&c, in.data());
-  c.expect(&c, in.data(), wanted.data());
-  void *from = conform_emu.allocate(in.size());
-  void *to = conform_emu.allocate(out.size());
-  conform_emu.put(from, in.data(), in.size());
-  conform_emu.put(to, out.data(), out.size());
-  const bench_code code = c.launch(&c, from, to);
-  const char *fault = conform_emu.finish();
-  conform_emu.get(out.data(), to, out.size());
-  conform_emu.release(from);
-  conform_emu.release(to);
-  if (code != BENCH_OK || fault != nullptr) {
-    return fault == nullptr ? "refused" : fault;
-  }
-  return out == wanted ? "" : "a wrong result";
-}
-
 /* Whether someone notices; prints who. */
 static bool noticed(const conform_case &c, const emu_site &site) {
   emu_site_skip(site.operation, site.file, site.line);
-  bool found = false;
-  for (const char *mode : modes) {
-    const std::string wrong = run(c, mode);
-    if (!wrong.empty()) {
-      printf("%s:%d %s: %s: %s\n", site.file, site.line, site.operation, mode,
-             wrong.substr(0, wrong.find('\n')).c_str());
-      found = true;
-      break;
-    }
-  }
+  const std::string who = pipeline_noticed(c);
   emu_site_skip(nullptr, nullptr, 0);
-  return found;
+  if (!who.empty()) {
+    printf("%s:%d %s: %s\n", site.file, site.line, site.operation, who.c_str());
+  }
+  return !who.empty();
 }
 
 static const char *reason_of(const emu_site &site) {
@@ -83,8 +38,8 @@ static const char *reason_of(const emu_site &site) {
 int main() {
   const conform_case &c = conform_emu_pipeline.cases[0];
   emu_sites_watch(true);
-  for (const char *mode : modes) {
-    const std::string wrong = run(c, mode);
+  for (const char *mode : pipeline_modes) {
+    const std::string wrong = pipeline_run(c, mode);
     if (!wrong.empty()) {
       printf("with nothing left out: %s: %s\n", mode, wrong.c_str());
       return 1;

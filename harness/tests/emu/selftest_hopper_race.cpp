@@ -32,11 +32,7 @@ void hand_over(Maps) {
     }
   } else if (thread_x() == 32) {
     mbar_wait(p.bar, 0);
-    if (ARRIVES_AFTER) {
-      sink = cell[0];
-    } else {
-      sink = cell[0];
-    }
+    sink = cell[0];
   }
 }
 /* The second phase's wait knows of the second phase's arrivals. */
