@@ -256,6 +256,7 @@ bench_code launch_kernel(void (*kernel)(Parameters...), int cluster, int64_t gri
 #define BENCH_LAUNCH_CLUSTER(kernel, cluster, grid, threads, smem_bytes, stream, ...) \
   emu::launch_kernel(kernel, cluster, grid, threads, smem_bytes, stream, __VA_ARGS__)
 
+#include "cuda/device_hopper.h"
 #include "cuda/device_mma.h"
 
 #endif
