@@ -15,12 +15,12 @@ typedef struct DecodeKeys {
   int64_t tiles;      /* in all */
 } DecodeKeys;
 
-/* The rows of a head see keys in [begin, end), and those before `sink`. */
+/* The rows of a head see keys in [begin, end), and those before `sink`; begin may be below 0, and
+ * sink beyond the end. */
 static inline DecodeKeys decode_keys(int64_t begin, int64_t end, int64_t sink, int64_t key_tile) {
   DecodeKeys keys;
-  const int64_t first = (begin < 0 ? 0 : begin) / key_tile;
-  keys.sink_tiles = ((sink < end ? sink : end) + key_tile - 1) / key_tile;
-  keys.band_tile = first < keys.sink_tiles ? keys.sink_tiles : first;
+  keys.sink_tiles = (sink + key_tile - 1) / key_tile;
+  keys.band_tile = begin / key_tile < keys.sink_tiles ? keys.sink_tiles : begin / key_tile;
   keys.tiles = keys.sink_tiles + (end + key_tile - 1) / key_tile - keys.band_tile;
   return keys;
 }

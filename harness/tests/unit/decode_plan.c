@@ -26,7 +26,7 @@ static void tiles_are_those_with_a_visible_key(void **state) {
   (void)state;
   const int64_t key_tile = 4;
   for (int64_t end = 1; end <= 21; end++) {
-    for (int64_t begin = -3; begin < end; begin++) {
+    for (int64_t begin = -9; begin < end; begin++) {
       for (int64_t sink = 0; sink <= end + 5; sink++) {
         const DecodeKeys keys = decode_keys(begin, end, sink, key_tile);
         int64_t n = 0;
