@@ -68,13 +68,14 @@ BENCH_DEVICE_FN DecodeSum decode_sum_warps(const DecodeMerge<Layout> &merge, int
   return all;
 }
 
-/* The warps leave maxima, sums, and outputs against the maximum of all of them. */
+/* The warps leave maxima and sums, then outputs against the maximum of all of them. Q's place is
+ * free: behind the scores of the last tile came the barrier of its V. The ring is behind the first
+ * barrier here. */
 template <typename Layout>
 BENCH_DEVICE_FN void decode_leave_warp(const DecodeMerge<Layout> &merge, DecodeRows<Layout> &rows) {
   const int lane = decode_lane();
   const int key_warp = decode_warp_key<Layout>() / Layout::WARP_KEYS;
   const int first = decode_warp_row<Layout>() + lane / 4;
-  sync_threads(); /* every warp has left the ring and Q */
   BENCH_UNROLL
   for (int h = 0; h < 2; h++) {
     float sum = rows.sum[h];

@@ -153,8 +153,7 @@ BENCH_DEVICE_FN uint64_t row_word(const MaskRows &mask, RowKeys &keys, int tile)
 /* A tile of rows x columns floats from memory, zeros around it. Eight threads side by side read
  * eight elements of a row, a warp four rows: whole sectors of memory, and 32 banks to store to. */
 template <bool TURNED, typename T>
-BENCH_DEVICE_FN void fetch(Quad *tile, const T *from, int64_t pitch, int64_t rows, int columns,
-                           float scale) {
+BENCH_DEVICE_FN void fetch(Quad *tile, const T *from, int64_t pitch, int64_t rows, int columns) {
   const int first_column = thread_x() % 8;
   const int first_row = thread_x() / 8;
   BENCH_UNROLL_BY(1)
@@ -165,7 +164,7 @@ BENCH_DEVICE_FN void fetch(Quad *tile, const T *from, int64_t pitch, int64_t row
       const int c = first_column + x;
       float value = 0;
       if (r < rows && c < columns) {
-        value = scale * to_float(load_global(from + r * pitch + c));
+        value = to_float(load_global(from + r * pitch + c));
       }
       if (TURNED) {
         tile[c * PITCH + r / MICRO].at[r % MICRO] = value;
@@ -194,15 +193,14 @@ BENCH_DEVICE_FN void product(const FlashBlock &block, float (&out)[MICRO][MICRO]
 
 /* Scores become weights against the maximum so far, which go to block.left; where the maximum
  * rises, `shrink` is below 1: what sums and outputs are to be multiplied with. */
-BENCH_DEVICE_FN void softmax(const FlashBlock &block, float (&scores)[MICRO][MICRO], RowSums &sums,
-                             float (&shrink)[MICRO]) {
+BENCH_DEVICE_FN void softmax(const FlashBlock &block, float scale, float (&scores)[MICRO][MICRO],
+                             RowSums &sums, float (&shrink)[MICRO]) {
   for (int r = 0; r < MICRO; r++) {
     const uint64_t visible = block.visible[thread_row() * MICRO + r];
     float max = sums.max[r];
     for (int c = 0; c < MICRO; c++) {
-      if ((visible >> (thread_column() * MICRO + c) & 1) == 0) {
-        scores[r][c] = minus_infinity();
-      }
+      const bool seen = (visible >> (thread_column() * MICRO + c) & 1) != 0;
+      scores[r][c] = seen ? scores[r][c] * scale : minus_infinity();
       max = max_f(max, scores[r][c]);
     }
     for (int lanes = SIDE / 2; lanes > 0; lanes /= 2) {
@@ -236,20 +234,20 @@ BENCH_DEVICE_FN void add_keys(const FlashShape &shape, const FlashBlock &block, 
   for (int s = 0; s < SLICES; s++) {
     const int d = s * TILE;
     if (d < shape.head_dim) {
-      fetch<true>(block.left, q + d, shape.head_dim, q_rows, shape.head_dim - d, shape.scale_log2);
-      fetch<true>(block.right, k + d, shape.head_dim, keys, shape.head_dim - d, 1.0f);
+      fetch<true>(block.left, q + d, shape.head_dim, q_rows, shape.head_dim - d);
+      fetch<true>(block.right, k + d, shape.head_dim, keys, shape.head_dim - d);
       sync_threads();
       product(block, scores);
       sync_threads();
     }
   }
   float shrink[MICRO];
-  softmax(block, scores, sums, shrink);
+  softmax(block, shape.scale_log2, scores, sums, shrink);
   BENCH_UNROLL
   for (int s = 0; s < SLICES; s++) {
     const int d = s * TILE;
     if (d < shape.head_dim) {
-      fetch<false>(block.right, v + d, shape.head_dim, keys, shape.head_dim - d, 1.0f);
+      fetch<false>(block.right, v + d, shape.head_dim, keys, shape.head_dim - d);
       for (int r = 0; r < MICRO; r++) {
         for (int c = 0; c < MICRO; c++) {
           out[s][r][c] *= shrink[r];
