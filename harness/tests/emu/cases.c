@@ -30,10 +30,14 @@ static const shape shapes[] = {
     {1, 2, 1, 64, 300, 300},  /* several tiles both ways */
     {2, 4, 4, 64, 140, 260},  /* more tiles than multiprocessors */
     {1, 1, 1, 128, 257, 520}, /* a long pipeline */
+    {1, 8, 1, 128, 1, 1000},  /* a past that is split, read once for eight heads */
+    {2, 4, 2, 64, 3, 1500},   /* and for two */
+    {1, 16, 2, 96, 9, 700},   /* more rows to a key head than a tile of them */
+    {1, 6, 1, 256, 7, 450},   /* and of the widest head */
 };
 
 /* Shapes of CASES_FEW and CASES_PROBE, by their place above. */
-static const size_t few[] = {4, 7, 12};
+static const size_t few[] = {4, 7, 12, 15};
 
 static const char *const masks[] = {
     "full",
@@ -55,7 +59,7 @@ typedef struct probe {
   size_t shape;
   size_t mask;
 } probe;
-static const probe probes[] = {{12, 1}, {7, 5}, {4, 7}, {10, 0}, {8, 2}};
+static const probe probes[] = {{12, 1}, {7, 5}, {4, 7}, {10, 0}, {8, 2}, {15, 1}, {17, 0}};
 
 /* Behind shapes x masks: causal and full on one ragged shape, for each of these. */
 static const int64_t head_dims[] = {32, 40, 48, 64, 72, 80, 96, 112, 128, 160, 192, 224, 256};
