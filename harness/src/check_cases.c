@@ -1,5 +1,7 @@
-/* The problems of `bench check`. Shapes x masks x dtypes are crossed in full; head dims, head
- * groups, batches and inputs are dealt out by a hash, as crossing them too would take hours. */
+/* The problems of `bench check`: two tables, short shapes for every kernel and long pasts for those
+ * that split them. In each, shapes x masks x dtypes are crossed in full; head dims, batches,
+ * inputs and, of the first, head groups are dealt out by a hash, as crossing them too would take
+ * hours. */
 #include "src/check_cases.h"
 
 #include <assert.h>
@@ -38,34 +40,63 @@ static const char *const masks[] = {
     "hybrid:full/block:density=0.4:size=16@layers=1-1",
 };
 
+/* seq_q, seq_kv, heads: a few rows behind a past long enough to be split, in whole tiles and not,
+ * with up to 16 query heads for a key head. */
+static const int64_t past_shapes[][4] = {{1, 1000, 8, 1}, {1, 1537, 16, 2}, {2, 1300, 8, 1},
+                                         {3, 1024, 4, 4}, {7, 1100, 16, 2}, {16, 2049, 16, 1}};
+static const char *const past_masks[] = {
+    "full", "causal", "window:300", "window:700:both", "sink:4+window:500", "sink:200+window:64"};
+
 static const int64_t head_dims[] = {32, 64, 80, 96, 128, 256};
 static const int64_t head_groups[][2] = {{1, 1}, {4, 4}, {4, 2}, {4, 1}, {6, 3}};
 static const bench_input inputs[] = {BENCH_INPUT_NORMAL,  BENCH_INPUT_NORMAL,  BENCH_INPUT_UNIFORM,
                                      BENCH_INPUT_OUTLIER, BENCH_INPUT_OUTLIER, BENCH_INPUT_HUGE};
 
+#define SHORT_COUNT (COUNT(shapes) * COUNT(masks) * BENCH_DTYPE_COUNT)
+#define PAST_COUNT (COUNT(past_shapes) * COUNT(past_masks) * BENCH_DTYPE_COUNT)
+
 size_t bench_check_count(void) {
-  return COUNT(shapes) * COUNT(masks) * BENCH_DTYPE_COUNT;
+  return SHORT_COUNT + PAST_COUNT;
+}
+
+/* Shape, heads, dtype and input of a table's problem `index`; the return value is its mask. */
+static const char *choose_short(size_t index, uint64_t deal, bench_attn *attn) {
+  const int64_t *shape = shapes[index % COUNT(shapes)];
+  const int64_t *heads = head_groups[deal % COUNT(head_groups)];
+  attn->seq_q = shape[0];
+  attn->seq_kv = shape[1];
+  attn->heads_q = heads[0];
+  attn->heads_kv = heads[1];
+  attn->dtype = (bench_dtype)(index / COUNT(shapes) / COUNT(masks));
+  attn->input = inputs[deal / 65536 % COUNT(inputs)];
+  return masks[index / COUNT(shapes) % COUNT(masks)];
+}
+
+/* No HUGE input, of which only a finite result is asked: it would take the place of one that shows
+ * which key a row saw. */
+static const char *choose_past(size_t index, uint64_t deal, bench_attn *attn) {
+  const int64_t *shape = past_shapes[index % COUNT(past_shapes)];
+  attn->seq_q = shape[0];
+  attn->seq_kv = shape[1];
+  attn->heads_q = shape[2];
+  attn->heads_kv = shape[3];
+  attn->dtype = (bench_dtype)(index / COUNT(past_shapes) / COUNT(past_masks));
+  attn->input = inputs[deal / 65536 % (COUNT(inputs) - 1)];
+  return past_masks[index / COUNT(past_shapes) % COUNT(past_masks)];
 }
 
 void bench_check_problem(size_t index, bench_problem *out) {
-  const int64_t *shape = shapes[index % COUNT(shapes)];
-  size_t mask = index / COUNT(shapes) % COUNT(masks);
   uint64_t deal = bench_hash64(index, 0x636865636bu, 0);
-  const int64_t *heads = head_groups[deal % COUNT(head_groups)];
   memset(out, 0, sizeof *out);
   bench_attn *attn = &out->attn;
-  attn->layers = strstr(masks[mask], "@layers") == NULL ? 1 : 2;
+  const char *mask = index < SHORT_COUNT ? choose_short(index, deal, attn)
+                                         : choose_past(index - SHORT_COUNT, deal, attn);
+  attn->layers = strstr(mask, "@layers") == NULL ? 1 : 2;
   attn->batch = 1 + (int64_t)(deal / 64 % 2);
-  attn->heads_q = heads[0];
-  attn->heads_kv = heads[1];
   attn->head_dim = head_dims[deal / 1024 % COUNT(head_dims)];
-  attn->seq_q = shape[0];
-  attn->seq_kv = shape[1];
-  attn->dtype = (bench_dtype)(index / COUNT(shapes) / COUNT(masks));
-  attn->input = inputs[deal / 65536 % COUNT(inputs)];
   attn->seed = index + 1;
   bench_mask_choice choice;
-  bench_code parsed = bench_mask_parse(masks[mask], &choice, NULL);
+  bench_code parsed = bench_mask_parse(mask, &choice, NULL);
   assert(parsed == BENCH_OK);
   (void)parsed;
   bench_attn_set_mask(attn, &choice);

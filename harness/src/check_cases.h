@@ -4,8 +4,8 @@
 
 #include "bench/plan.h"
 
-/* Number of problems; every (shape, mask, dtype) of the tables, with head dims, head groups,
- * batches and inputs dealt out so that each meets each mask and dtype. */
+/* Number of problems; every (shape, mask, dtype) of two tables, short shapes and long pasts, with
+ * head dims, head groups, batches and inputs dealt out so that each meets each mask and dtype. */
 size_t bench_check_count(void);
 void bench_check_problem(size_t index, bench_problem *out);
 

@@ -13,7 +13,8 @@ static bench_code launch_attention(const bench_work *work, const bench_layer *la
                                .lse = layer->lse,
                                .workspace = workspace,
                                .stream = work->backend->stream(work->context),
-                               .threads = work->backend->device(work->context)->threads};
+                               .threads = work->backend->device(work->context)->threads,
+                               .device = work->backend->device(work->context)};
   const bench_code code = kernel->launch(&launch);
   if (code != BENCH_OK) {
     bench_fail(error, code, "the kernel refused to launch");

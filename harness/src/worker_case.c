@@ -188,6 +188,10 @@ static bench_code run_kernel(bench_worker *s, const bench_worker_request *asked,
   if (code == BENCH_OK && bytes > 0) {
     code = bench_guarded_alloc(s->backend, s->context, bytes, &workspace, error);
   }
+  if (code == BENCH_OK && bytes > 0) {
+    code = s->backend->fill(s->context, workspace, 0,
+                            bytes < BENCH_WORKSPACE_ZEROED ? bytes : BENCH_WORKSPACE_ZEROED, error);
+  }
   if (code == BENCH_OK && asked->task == BENCH_TASK_MEMORY) {
     code = touch_memory(s, kernel, workspace, error);
   } else if (code == BENCH_OK) {

@@ -14,7 +14,11 @@
 extern "C" {
 #endif
 
-#define BENCH_KERNEL_ABI 1u
+#define BENCH_KERNEL_ABI 2u
+
+/* Bytes at the start of a workspace, as far as it has them, that are zero before the first launch
+ * of a case. A kernel that relies on it, for counters say, leaves them zero at the end of each. */
+#define BENCH_WORKSPACE_ZEROED 4096
 
 /* What a kernel may ask of the machine. Missing text is empty, a missing number 0 or as stated. */
 typedef struct bench_device {
@@ -48,9 +52,11 @@ typedef struct bench_launch {
   const void *v;
   void *o;
   float *lse;
-  void *workspace; /* workspace_bytes() bytes, contents undefined; NULL if that is 0 */
+  void *workspace; /* workspace_bytes() bytes; NULL if that is 0. Contents are undefined behind
+                      the first BENCH_WORKSPACE_ZEROED bytes */
   void *stream;    /* cudaStream_t; NULL on cpu */
   int threads;     /* cpu: threads to use */
+  const bench_device *device; /* the one that why_not and workspace_bytes were asked about */
 } bench_launch;
 
 typedef struct bench_kernel {
@@ -63,7 +69,7 @@ typedef struct bench_kernel {
   /* NULL if the kernel can run this problem on this device, else the reason, a static string.
    * Pure: called for every planned case. */
   const char *(*why_not)(const bench_attn *attn, const bench_device *device);
-  /* Optional (NULL: none). Scratch for one launch. */
+  /* Optional (NULL: none). Scratch for the launches of a case, which go one after the other. */
   size_t (*workspace_bytes)(const bench_attn *attn, const bench_device *device);
   /* 0 or a code of bench_code; never a time-out or a retry. */
   bench_code (*launch)(const bench_launch *launch);

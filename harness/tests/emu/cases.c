@@ -30,10 +30,15 @@ static const shape shapes[] = {
     {1, 2, 1, 64, 300, 300},  /* several tiles both ways */
     {2, 4, 4, 64, 140, 260},  /* more tiles than multiprocessors */
     {1, 1, 1, 128, 257, 520}, /* a long pipeline */
+    {1, 4, 1, 128, 2, 470},   /* a past that is split, read once for four heads */
+    {8, 1, 1, 128, 1, 520},   /* one that is not, of many sequences */
+    {1, 10, 1, 96, 7, 270},   /* more rows to a key head than a tile of them */
+    {1, 5, 1, 256, 7, 260},   /* and of the widest head */
+    {1, 2, 1, 64, 3, 1100},   /* the longest past */
 };
 
 /* Shapes of CASES_FEW and CASES_PROBE, by their place above. */
-static const size_t few[] = {4, 7, 12};
+static const size_t few[] = {4, 7, 12, 15};
 
 static const char *const masks[] = {
     "full",
@@ -49,13 +54,15 @@ static const char *const masks[] = {
     "bigbird:window=1:global=1:random=1:size=32",
     "topk:blocks=2:size=64",
     "hybrid:causal/window:24@heads=1-1",
+    "block:density=0.5:size=96",
 };
 
 typedef struct probe {
   size_t shape;
   size_t mask;
 } probe;
-static const probe probes[] = {{12, 1}, {7, 5}, {4, 7}, {10, 0}, {8, 2}};
+static const probe probes[] = {{12, 3}, {7, 5}, {4, 7},  {12, 13},
+                               {10, 0}, {8, 2}, {15, 1}, {17, 0}};
 
 /* Behind shapes x masks: causal and full on one ragged shape, for each of these. */
 static const int64_t head_dims[] = {32, 40, 48, 64, 72, 80, 96, 112, 128, 160, 192, 224, 256};

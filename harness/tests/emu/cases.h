@@ -7,7 +7,7 @@
 
 typedef enum case_set {
   CASES_ALL,   /* every shape under every mask, and every head dim */
-  CASES_FEW,   /* three shapes under every mask */
+  CASES_FEW,   /* four shapes under every mask */
   CASES_PROBE, /* a handful that goes once round everything: for one change among many */
 } case_set;
 

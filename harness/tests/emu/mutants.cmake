@@ -31,3 +31,43 @@ bench_emu_mutant(cublas_last_weight peers/cublas.cu
   "j < shape.seq_kv ? exp2_approx(scores[j] - base) * scale : 0.0f"
   "j < shape.seq_kv - 1 ? exp2_approx(scores[j] - base) * scale : 0.0f")
 bench_emu_mutant(cublas_empty_row peers/cublas.cu "sees_nothing ? 0.0f : most" "most")
+bench_emu_mutant(flash_simt_sum_rescale cuda/flash_simt.cu "sums.sum[r] *= shrink[r]" "sums.sum[r] *= 1.0f")
+bench_emu_mutant(flash_simt_out_rescale cuda/flash_simt.cu "out[s][r][c] *= shrink[r]" "out[s][r][c] *= 1.0f")
+bench_emu_mutant(flash_simt_mask_edge cuda/flash_simt.cu "piece.end - begin : TILE" "piece.end - begin - 1 : TILE")
+bench_emu_mutant(flash_simt_mask_place cuda/flash_simt.cu "bits << first & range" "bits & range")
+bench_emu_mutant(flash_simt_mask_word cuda/flash_simt.cu "bit / 64 + 1) << (64 - shift)"
+  "bit / 64 + 1) << (63 - shift)")
+bench_emu_mutant(flash_simt_empty_row cuda/flash_simt.cu "max == minus_infinity() ? 0.0f : max" "max")
+bench_emu_mutant(flash_simt_unguarded_row cuda/flash_simt.cu "if (row < q_rows)" "if (row <= q_rows)")
+bench_emu_mutant(flash_simt_unguarded_column cuda/flash_simt.cu "          if (d < shape.head_dim)"
+  "          if (d <= shape.head_dim)")
+bench_emu_mutant(flash_simt_turned_twice cuda/flash_simt.cu "fetch<false>(block.right" "fetch<true>(block.right")
+bench_emu_mutant(flash_simt_tile_left_out cuda/flash_simt.cu "next_tile(block, mask, keys, tile + 1)"
+  "next_tile(block, mask, keys, tile + 2)")
+bench_emu_mutant(flash_simt_head_group cuda/flash_simt.cu "head / shape.group * shape.seq_kv"
+  "head * shape.seq_kv")
+bench_emu_mutant(decode_slot cuda/decode_tile.h "slot = block.ring + n % Layout::SLOTS"
+  "slot = block.ring + (n + 1) % Layout::SLOTS" cuda/decode.cu)
+bench_emu_mutant(decode_wait cuda/decode_tile.h "cp_async_wait<Layout::SLOTS - 2>"
+  "cp_async_wait<Layout::SLOTS - 1>" cuda/decode.cu)
+bench_emu_mutant(decode_copy_too_early cuda/decode_tile.h "n + Layout::SLOTS - 1);"
+  "n + Layout::SLOTS);" cuda/decode.cu)
+bench_emu_mutant(decode_filled_with_keys cuda/decode_tile.h "there ? 16 : 0" "16" cuda/decode.cu)
+bench_emu_mutant(decode_mask_edge cuda/decode_tile.h "place < end &&" "place <= end &&" cuda/decode.cu)
+bench_emu_mutant(decode_sink_edge cuda/decode_tile.h "place < sunk" "place <= sunk" cuda/decode.cu)
+bench_emu_mutant(decode_out_rescale cuda/decode_tile.h "rows.out[n][2 * h] *= shrink"
+  "rows.out[n][2 * h] *= 1.0f" cuda/decode.cu)
+bench_emu_mutant(decode_row_position cuda/decode.cu "(block.row + row) % shape.seq_q" "(block.row + row)")
+bench_emu_mutant(decode_split_begin cuda/decode.cu "shape.keys.tiles * block.split /"
+  "(shape.keys.tiles + 1) * block.split /")
+bench_emu_mutant(decode_counter_left cuda/decode_merge.h "atomic_exch(arrived, 0u)"
+  "atomic_exch(arrived, 1u)" cuda/decode.cu)
+bench_emu_mutant(decode_first_merges cuda/decode_merge.h "== (uint32_t)(shape.splits - 1)" "== 0u"
+  cuda/decode.cu)
+bench_emu_mutant(decode_split_weight cuda/decode_merge.h
+  "workspace.max[left + s * Layout::ROWS] - decode_base(max)"
+  "workspace.max[left + s * Layout::ROWS]" cuda/decode.cu)
+bench_emu_mutant(decode_unguarded_store cuda/decode_merge.h "d < shape.head_dim; c++" "d < Layout::D; c++"
+  cuda/decode.cu)
+bench_emu_mutant(decode_band_place cuda/decode_tile.h "n - keys.sink_tiles + keys.band_tile"
+  "n + keys.band_tile" cuda/decode.cu)

@@ -118,6 +118,7 @@ static inline void check_with(const bench_kernel *kernel, const bench_attn *attn
   tensors t = make_tensors(attn);
   const size_t bytes = kernel->workspace_bytes == NULL ? 0 : kernel->workspace_bytes(attn, &device);
   void *workspace = allocate((int64_t)bytes, 1);
+  memset(workspace, 0, bytes < BENCH_WORKSPACE_ZEROED ? bytes : BENCH_WORKSPACE_ZEROED);
   const bench_launch launch = {.attn = attn,
                                .blocks = list,
                                .q = t.q,
@@ -125,7 +126,8 @@ static inline void check_with(const bench_kernel *kernel, const bench_attn *attn
                                .v = t.v,
                                .o = t.o,
                                .lse = t.lse,
-                               .workspace = workspace};
+                               .workspace = workspace,
+                               .device = &device};
   assert_int_equal(kernel->launch(&launch), BENCH_OK);
   for (int64_t index = 0; index < bench_attn_rows(attn); index++) {
     assert_row(attn, list, &t, index, weights);

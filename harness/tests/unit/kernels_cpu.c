@@ -201,7 +201,8 @@ static void run_kernel(const problem *p, const bench_kernel *kernel, int threads
                                .o = o,
                                .lse = (float *)lse,
                                .workspace = work_bytes > 0 ? work : NULL,
-                               .threads = threads};
+                               .threads = threads,
+                               .device = &device};
   assert_int_equal(kernel->launch(&launch), BENCH_OK);
   check_result(p, kernel, o, (const float *)lse);
   assert_true(guards_intact(o, o_bytes));
