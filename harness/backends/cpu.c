@@ -9,6 +9,7 @@
 
 #include "backends/cpu.h"
 #include "backends/cpu_gemm.h"
+#include "backends/cpu_probe.h"
 #include "backends/kernel_tables.h"
 #include "bench/backend.h"
 #include "bench/blas.h"
@@ -17,9 +18,6 @@
 #include "platform/topology.h"
 
 #define CPU_ALIGNMENT 64
-
-/* Flushed where the machine does not say how large its last-level cache is. */
-#define PRESUMED_LLC_BYTES (INT64_C(32) << 20)
 
 struct bench_context {
   bench_device device;
@@ -148,7 +146,7 @@ static bench_code cpu_sync(bench_context *context, bench_error *error) {
 static bench_code cpu_flush_cache(bench_context *context, bench_error *error) {
   if (context->flush == NULL) {
     int64_t llc = context->device.llc_bytes;
-    context->flush_bytes = 2 * (size_t)(llc > 0 ? llc : PRESUMED_LLC_BYTES);
+    context->flush_bytes = 2 * (size_t)(llc > 0 ? llc : BENCH_LLC_PRESUMED_BYTES);
     context->flush = malloc(context->flush_bytes);
     if (context->flush == NULL) {
       return bench_fail(error, BENCH_ERR_NOMEM, "no memory to flush the last-level cache");
@@ -191,6 +189,28 @@ static bench_code cpu_timer_stop(bench_context *context, double *time_ns, bench_
   return BENCH_OK;
 }
 
+static bench_code cpu_clock_mhz(bench_context *context, double *mhz, bench_error *error) {
+  (void)context;
+  (void)error;
+  *mhz = bench_cpu_clock_mhz();
+  return BENCH_OK;
+}
+
+static bench_code cpu_traffic(bench_context *context, bench_traffic kind, void *to,
+                              const void *from, size_t bytes, bench_error *error) {
+  (void)context;
+  (void)error;
+  bench_cpu_traffic(kind, to, from, bytes);
+  return BENCH_OK;
+}
+
+static bench_code cpu_delay(bench_context *context, int64_t time_ns, bench_error *error) {
+  (void)context;
+  (void)error;
+  bench_cpu_delay(time_ns);
+  return BENCH_OK;
+}
+
 static bench_backend backend = {
     .abi = BENCH_BACKEND_ABI,
     .name = "cpu",
@@ -213,6 +233,9 @@ static bench_backend backend = {
     .gemm = cpu_gemm,
     .timer_start = cpu_timer_start,
     .timer_stop = cpu_timer_stop,
+    .clock_mhz = cpu_clock_mhz,
+    .traffic = cpu_traffic,
+    .delay = cpu_delay,
 };
 
 const bench_backend *bench_backend_cpu(void) {

@@ -31,6 +31,11 @@ static bench_code check_kernel(const bench_backend *backend, size_t index, bench
   return BENCH_OK;
 }
 
+static bool has_graphs(const bench_backend *backend) {
+  return backend->graph_begin != NULL && backend->graph_end != NULL &&
+         backend->graph_launch != NULL && backend->graph_free != NULL;
+}
+
 bench_code bench_backend_check(const bench_backend *backend, bench_error *error) {
   /* First, and alone: nothing behind it can be read in a struct of another layout. */
   if (backend->abi != BENCH_BACKEND_ABI) {
@@ -60,6 +65,7 @@ bench_code bench_backend_check(const bench_backend *backend, bench_error *error)
       {"gemm", backend->gemm != NULL},
       {"timer_start", backend->timer_start != NULL},
       {"timer_stop", backend->timer_stop != NULL},
+      {"a part of its graphs", has_graphs(backend) || backend->graph_begin == NULL},
   };
   for (size_t i = 0; i < sizeof required / sizeof required[0]; i++) {
     if (!required[i].present) {

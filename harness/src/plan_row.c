@@ -7,14 +7,12 @@
 
 const char *bench_plan_why_not(const bench_case *planned, bench_mode mode,
                                const bench_target *target) {
-  if (planned->why_not != NULL) {
-    return planned->why_not;
+  const bench_device *device = &target->device;
+  if (planned->why_not == NULL && mode == BENCH_MODE_GRAPH && device->mem_bytes > 0 &&
+      planned->mem_predicted_bytes > device->mem_bytes - BENCH_GRAPH_CACHES * device->llc_bytes) {
+    return "mode graph: copies that fill the last-level cache five times do not fit in memory";
   }
-  if (mode == BENCH_MODE_GRAPH) {
-    return strcmp(target->device.backend, "cuda") == 0 ? "CUDA graphs are not captured yet"
-                                                       : "graph is a mode of the cuda backend";
-  }
-  return NULL;
+  return planned->why_not;
 }
 
 void bench_plan_row(const bench_plan *plan, const bench_case *planned, bench_mode mode,

@@ -138,8 +138,10 @@ static void handle_case(bench_worker *s, const json_t *json) {
     bench_text_copy(row.reason, sizeof row.reason, error.message);
   }
   bench_worker_send(
-      s, json_pack("{s:s s:s s:s s:o s:o*}", "ev", "result", "status", status, "reason", row.reason,
-                   "columns", bench_fields_to_json(&bench_sweep_table, &row), "samples", samples));
+      s, json_pack("{s:s s:s s:s s:o s:o* s:o*}", "ev", "result", "status", status, "reason",
+                   row.reason, "columns", bench_fields_to_json(&bench_sweep_table, &row), "samples",
+                   samples, "sm_mhz", s->clock_mhz));
+  s->clock_mhz = NULL;
 }
 
 /* Anything that a library prints must not come between the protocol's lines. */

@@ -23,7 +23,7 @@ static void enter_phase(bench_worker *s, const char *name) {
 
 static bench_code prepare(bench_worker *s, const bench_worker_request *asked, bench_error *error) {
   if (s->work.backend != NULL && s->work.id == asked->work.id) {
-    return BENCH_OK;
+    return bench_work_fill(&s->work, s->work.attn.seed, error); /* timing has left others */
   }
   bench_work_close(&s->work);
   s->judged = NULL;
@@ -85,12 +85,12 @@ static bench_code statistics(bench_worker *s, const bench_worker_request *asked,
   return code;
 }
 
-static json_t *samples_json(const bench_measurement *taken) {
-  json_t *samples = json_array();
-  for (int64_t i = 0; i < taken->count; i++) {
-    json_array_append_new(samples, json_real(taken->time_ns[i]));
+static json_t *numbers_json(const double *numbers, int64_t count) {
+  json_t *list = json_array();
+  for (int64_t i = 0; i < count; i++) { /* JSON has no NaN: null */
+    json_array_append_new(list, isfinite(numbers[i]) ? json_real(numbers[i]) : json_null());
   }
-  return samples;
+  return list;
 }
 
 /* Once per problem and kernel: the modes of a case share the verdict. */
@@ -118,23 +118,23 @@ static int64_t device_bytes_held(const bench_worker *s) {
              : BENCH_MISSING_INT;
 }
 
-/* Times and, of a block, its shares into the row. */
-static bench_code measure(bench_worker *s, const bench_worker_request *asked,
-                          const bench_kernel *kernel, void *workspace, bench_row *row,
+/* Times and, of a block, its shares into the row; what the kernel does while it is timed may still
+ * make the verdict wrong. */
+static bench_code measure(bench_worker *s, const bench_timing *timing, bench_row *row,
                           json_t **samples, bench_error *error) {
   bench_measurement taken;
   enter_phase(s, "measure");
-  bench_code code =
-      bench_measure(&s->work, kernel, workspace, asked->mode, asked->case_s, &taken, error);
-  if (code == BENCH_OK) {
-    *samples = samples_json(&taken);
+  bench_code code = bench_measure(&s->work, timing, &taken, &s->verdict, error);
+  if (code == BENCH_OK && s->verdict.right) {
+    *samples = numbers_json(taken.time_ns, taken.count);
+    s->clock_mhz = numbers_json(taken.clock_mhz, taken.count);
     bench_text_copy(row->stop_reason, sizeof row->stop_reason, taken.stop_reason);
-    free(taken.time_ns);
     if (s->work.attn.scope == BENCH_SCOPE_BLOCK) {
-      code = bench_measure_shares(&s->work, kernel, workspace, asked->mode, asked->case_s,
-                                  &row->projection_share, &row->attention_share, error);
+      code = bench_measure_shares(&s->work, timing, &row->projection_share, &row->attention_share,
+                                  error);
     }
   }
+  bench_measurement_free(&taken);
   bench_nvtx_pop();
   return code;
 }
@@ -165,14 +165,19 @@ static bench_code verify_and_measure(bench_worker *s, const bench_worker_request
   row->err_rel_l2 = s->verdict.err_rel_l2;
   row->err_tolerance = s->verdict.err_tolerance;
   row->rows_checked = s->verdict.rows_checked;
-  if (!s->verdict.right) {
+  if (s->verdict.right && asked->task == BENCH_TASK_MEASURE) {
+    const bench_timing timing = {.kernel = kernel,
+                                 .workspace = workspace,
+                                 .workspace_bytes = workspace_bytes,
+                                 .mode = asked->mode,
+                                 .budget_s = asked->case_s};
+    code = measure(s, &timing, row, samples, error);
+  }
+  if (code == BENCH_OK && !s->verdict.right) {
     *status = "wrong";
     bench_text_copy(row->reason, sizeof row->reason, s->verdict.reason);
-    return BENCH_OK;
   }
-  return asked->task == BENCH_TASK_MEASURE
-             ? measure(s, asked, kernel, workspace, row, samples, error)
-             : BENCH_OK;
+  return code;
 }
 
 /* The kernel's lists and scratch around whatever is asked of it. */
