@@ -92,6 +92,9 @@ static bool fill_times(run_state *run, const bench_problem *problem, const doubl
     row->tflops = (double)row->flops / summary.median / 1e3;
     row->gb_per_s = (double)row->bytes_min / summary.median;
     row->tokens_per_s = (double)(attn->batch * attn->seq_q) / summary.median * 1e9;
+    if (run->options->roofs_path != NULL) {
+      row->pct_of_roof = bench_roofs_pct(run->options->roofs, attn, &run->target->device, row);
+    }
     if (attn->scope != BENCH_SCOPE_ATTENTION) {
       return true; /* the projections have no mask: an ideal would have to leave them out */
     }

@@ -12,6 +12,7 @@
 #include "platform/threads.h"
 #include "src/protocol.h"
 #include "src/worker_case.h"
+#include "src/worker_probe.h"
 
 void bench_worker_send(bench_worker *s, json_t *event) {
   json_dumpf(event, s->out, JSON_COMPACT);
@@ -176,8 +177,9 @@ int bench_worker_main(void) {
       handle_hello(&s, json);
     } else if (op != NULL && strcmp(op, "case") == 0) {
       handle_case(&s, json);
-    } else {
-      answer_error(&s, "a request is {\"op\":\"hello\"|\"case\"|\"quit\"}");
+    } else if (op == NULL || !bench_worker_probe(&s, op)) {
+      answer_error(&s,
+                   "a request is {\"op\":\"hello\"|\"case\"|\"selftest\"|\"calibrate\"|\"quit\"}");
     }
     json_decref(json);
   }
