@@ -23,9 +23,9 @@ static bench_code check_kernel(const bench_backend *backend, size_t index, bench
   }
   if (kernel->family == NULL || kernel->variant == NULL || kernel->summary == NULL ||
       kernel->why_not == NULL || kernel->launch == NULL ||
-      backend->kernels[index].source_hash == NULL) {
+      backend->kernels[index].code_hash == NULL) {
     return bench_fail(error, BENCH_ERR_UNSUPPORTED,
-                      "kernel %zu of the %s backend lacks a name, why_not, launch or source hash",
+                      "kernel %zu of the %s backend lacks a name, why_not, launch or code hash",
                       index, backend->name);
   }
   return BENCH_OK;

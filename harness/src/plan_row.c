@@ -26,7 +26,7 @@ void bench_plan_row(const bench_plan *plan, const bench_case *planned, bench_mod
   bench_text_copy(row->kernel, sizeof row->kernel, planned->family);
   if (planned->kernel != NULL) {
     bench_text_copy(row->variant, sizeof row->variant, planned->kernel->kernel->variant);
-    bench_text_copy(row->kernel_hash, sizeof row->kernel_hash, planned->kernel->source_hash);
+    bench_text_copy(row->kernel_hash, sizeof row->kernel_hash, planned->kernel->code_hash);
     row->workspace_bytes = planned->workspace_bytes;
   }
   bench_text_copy(row->backend, sizeof row->backend, target->device.backend);

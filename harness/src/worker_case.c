@@ -216,7 +216,7 @@ bench_code bench_worker_case(bench_worker *s, const bench_worker_request *asked,
     return bench_fail(error, BENCH_ERR_UNSUPPORTED, "%s", why_not);
   }
   bench_text_copy(row->variant, sizeof row->variant, entry->kernel->variant);
-  bench_text_copy(row->kernel_hash, sizeof row->kernel_hash, entry->source_hash);
+  bench_text_copy(row->kernel_hash, sizeof row->kernel_hash, entry->code_hash);
   bench_code code = prepare(s, asked, error);
   bool agree = true;
   char reason[256] = "";

@@ -95,7 +95,7 @@ extern "C" {
   REAL(power_w, "W", "mean power")                                                                \
   REAL(energy_j, "J", "of one timed region")                                                      \
   TEXT(energy_valid, 8, "whether energy_j can be trusted")                                        \
-  TEXT(kernel_hash, 20, "of the kernel's source and headers")                                     \
+  TEXT(kernel_hash, 20, "of the kernel's machine code")                                            \
   TEXT(host, 64, "host name")                                                                     \
   TEXT(gpu_uuid, 64, "of the device")                                                             \
   TEXT(driver, 32, "driver version")                                                              \
