@@ -30,8 +30,10 @@ typedef struct measuring {
   bench_work *work;
   const bench_timing *timing;
   bench_watch watch;
-  void *graph;   /* NULL: launched kernel by kernel */
-  int64_t batch; /* regions of a sample */
+  void *graph;     /* NULL: launched kernel by kernel */
+  int64_t batch;   /* regions of a sample */
+  int64_t regions; /* timed so far, those that do not count too */
+  double busy_s;   /* that they took */
   double start_s;
   double refresh_s;      /* spent on new inputs so far */
   double last_refresh_s; /* on the last ones */
@@ -101,7 +103,11 @@ static bench_code take_sample(measuring *m, bench_measurement *out, bench_verdic
     code = bench_watch_after(&m->watch, verdict, error);
   }
   work->set = 0;
-  out->count += code == BENCH_OK;
+  if (code == BENCH_OK) {
+    m->regions += m->batch;
+    m->busy_s += 1e-9 * (double)m->batch * out->time_ns[out->count];
+    out->count++;
+  }
   return code;
 }
 
@@ -131,7 +137,13 @@ static bench_code sample_until_done(measuring *m, int64_t limit, double *sorted,
   const double budget_s = m->timing->budget_s;
   const double span_s = sustained ? fmax(budget_s, BENCH_SUSTAINED_MIN_S) : budget_s;
   bench_stop_rule rule = {0};
+  bench_monitor_mark from;
+  bench_monitor_mark to;
   bench_code code = BENCH_OK;
+  if (sustained) {
+    bench_monitor_rest(m->timing->monitor);
+  }
+  bench_monitor_take(m->timing->monitor, &from);
   m->start_s = bench_proc_monotonic_s();
   while (code == BENCH_OK && verdict->right) {
     const int64_t looked_at = rule.next_look;
@@ -157,6 +169,11 @@ static bench_code sample_until_done(measuring *m, int64_t limit, double *sorted,
     if (!sustained && looked_at != 0 && rule.next_look != looked_at) {
       code = renew_inputs(m, error);
     }
+  }
+  bench_monitor_take(m->timing->monitor, &to);
+  bench_monitor_report_state(&from, &to, &out->state);
+  if (sustained) {
+    bench_monitor_report_energy(m->timing->monitor, &from, &to, m->regions, m->busy_s, &out->state);
   }
   return code;
 }

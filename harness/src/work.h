@@ -7,6 +7,7 @@
 #include "bench/config.h"
 #include "bench/stat.h"
 #include "src/block.h"
+#include "src/monitor.h"
 
 /* The mask that one or more layers have, resolved. */
 typedef struct bench_segment {
@@ -157,13 +158,15 @@ typedef struct bench_timing {
   size_t workspace_bytes;
   bench_mode mode;
   double budget_s;
+  bench_monitor *monitor;
 } bench_timing;
 
 typedef struct bench_measurement {
   double *time_ns;   /* raw samples in the order taken; bench_measurement_free */
   double *clock_mhz; /* the device's clock during each; NaN: not known */
   int64_t count;
-  const char *stop_reason; /* "ci", "budget", "max_samples" */
+  const char *stop_reason;    /* "ci", "budget", "max_samples" */
+  bench_monitor_report state; /* of the device from the first sample to the last */
 } bench_measurement;
 
 /* Times the region in the given mode, watching that the kernel computes each time (watch.h), and

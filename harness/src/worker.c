@@ -53,6 +53,7 @@ static void handle_hello(bench_worker *s, const json_t *request) {
     s->backend->flush_cache(s->context, &error);
   }
   s->backend->memory_free(s->context, &s->memory_free_at_start, &error);
+  bench_monitor_open(&device, &s->monitor);
   bench_worker_send(s, json_pack("{s:s s:i s:o}", "ev", "hello", "protocol", BENCH_PROTOCOL,
                                  "device", bench_device_to_json(&device)));
 }
@@ -185,6 +186,7 @@ int bench_worker_main(void) {
   }
   free(line);
   bench_work_close(&s.work);
+  bench_monitor_close(&s.monitor);
   if (s.context != NULL) {
     s.backend->close(s.context);
   }

@@ -9,6 +9,7 @@
 #include "platform/proc.h"
 #include "src/head_row.h"
 #include "src/protocol.h"
+#include "src/row_samples.h"
 #include "stats/lse_check.h"
 
 /* Scores a statistics pass is presumed to do per second and thread: decides when rows are
@@ -118,10 +119,25 @@ static int64_t device_bytes_held(const bench_worker *s) {
              : BENCH_MISSING_INT;
 }
 
+/* The state of the device around the samples; a bad one makes the case invalid. */
+static void take_state(const bench_monitor_report *state, bench_row *row, const char **status) {
+  row->steal_pct = state->steal_pct;
+  row->load_1min = state->load_1min;
+  row->temp_c = state->temp_c;
+  row->power_w = state->power_w;
+  row->energy_j = state->energy_j;
+  bench_text_copy(row->throttle, sizeof row->throttle, state->throttle);
+  bench_text_copy(row->energy_valid, sizeof row->energy_valid, state->energy_valid);
+  if (state->fault[0] != '\0' && !bench_unsteady_allowed()) {
+    *status = "invalid";
+    bench_text_copy(row->reason, sizeof row->reason, state->fault);
+  }
+}
+
 /* Times and, of a block, its shares into the row; what the kernel does while it is timed may still
  * make the verdict wrong. */
 static bench_code measure(bench_worker *s, const bench_timing *timing, bench_row *row,
-                          json_t **samples, bench_error *error) {
+                          json_t **samples, const char **status, bench_error *error) {
   bench_measurement taken;
   enter_phase(s, "measure");
   bench_code code = bench_measure(&s->work, timing, &taken, &s->verdict, error);
@@ -129,6 +145,7 @@ static bench_code measure(bench_worker *s, const bench_timing *timing, bench_row
     *samples = numbers_json(taken.time_ns, taken.count);
     s->clock_mhz = numbers_json(taken.clock_mhz, taken.count);
     bench_text_copy(row->stop_reason, sizeof row->stop_reason, taken.stop_reason);
+    take_state(&taken.state, row, status);
     if (s->work.attn.scope == BENCH_SCOPE_BLOCK) {
       code = bench_measure_shares(&s->work, timing, &row->projection_share, &row->attention_share,
                                   error);
@@ -170,8 +187,9 @@ static bench_code verify_and_measure(bench_worker *s, const bench_worker_request
                                  .workspace = workspace,
                                  .workspace_bytes = workspace_bytes,
                                  .mode = asked->mode,
-                                 .budget_s = asked->case_s};
-    code = measure(s, &timing, row, samples, error);
+                                 .budget_s = asked->case_s,
+                                 .monitor = &s->monitor};
+    code = measure(s, &timing, row, samples, status, error);
   }
   if (code == BENCH_OK && !s->verdict.right) {
     *status = "wrong";

@@ -16,7 +16,8 @@ typedef struct bench_worker {
   bench_work work;            /* of the last problem; backend NULL: none */
   const bench_kernel *judged; /* what `verdict` is about, for this problem; NULL: nothing */
   bench_verdict verdict;
-  json_t *clock_mhz; /* of the samples of the case in hand, or NULL */
+  bench_monitor monitor; /* of the device; opened with it */
+  json_t *clock_mhz;     /* of the samples of the case in hand, or NULL */
 } bench_worker;
 
 /* What a request asks for. */

@@ -93,8 +93,8 @@ extern "C" {
   REAL(load_1min, "", "cpu: load of the machine before the samples")                              \
   REAL(temp_c, "degC", "device temperature")                                                      \
   REAL(power_w, "W", "mean power")                                                                \
-  REAL(energy_j, "J", "of one timed region")                                                      \
-  TEXT(energy_valid, 8, "whether energy_j can be trusted")                                        \
+  REAL(energy_j, "J", "mode sustained: of one timed region, above the power at rest")             \
+  TEXT(energy_valid, 64, "mode sustained: yes, or why energy_j is not to be trusted")             \
   TEXT(kernel_hash, 20, "of the kernel's machine code")                                            \
   TEXT(host, 64, "host name")                                                                     \
   TEXT(gpu_uuid, 64, "of the device")                                                             \
