@@ -21,6 +21,7 @@ static const struct {
     {"selftest", bench_command_selftest,
      "is the clock, the flush, the sampling rule to be trusted"},
     {"calibrate", bench_command_calibrate, "measured roofs: matrix products, bandwidth, clock"},
+    {"capacity", bench_command_capacity, "the longest sequence that fits, per kernel"},
     {"profile", bench_command_profile, "attention statistics and loss of a real model"},
     {"plot", bench_command_plot, "the figures of one result"},
 };

@@ -308,10 +308,10 @@ bench_code bench_work_open(const bench_backend *backend, bench_context *context,
   }
   if (code == BENCH_OK && out->attn.input == BENCH_INPUT_MODEL) {
     code = fill_from_model(out, request, error);
-  } else if (code == BENCH_OK) {
+  } else if (code == BENCH_OK && !request->unfilled) {
     fill_synthetic(out, out->attn.input, out->attn.seed);
   }
-  if (code == BENCH_OK) {
+  if (code == BENCH_OK && !request->unfilled) {
     code = settle_inputs(out, error);
   }
   if (code == BENCH_OK) {

@@ -57,6 +57,7 @@ typedef struct bench_work_request {
   int64_t layers_distinct;
   const char *model_path; /* BENCH_INPUT_MODEL */
   const char *text_path;  /* BENCH_INPUT_MODEL; NULL: the folder's own */
+  bool unfilled;          /* inputs keep what the memory had */
 } bench_work_request;
 
 /* Allocates and fills. After a failure there is nothing to close. */

@@ -58,12 +58,14 @@ static void handle_hello(bench_worker *s, const json_t *request) {
                                  "device", bench_device_to_json(&device)));
 }
 
-/* A mode of timing, or one of the two tasks that time nothing. */
+/* A mode of timing, or one of the tasks that time nothing. */
 static bool read_mode(const char *mode, bench_worker_request *out) {
   if (strcmp(mode, "check") == 0) {
     out->task = BENCH_TASK_CHECK;
   } else if (strcmp(mode, "memory") == 0) {
     out->task = BENCH_TASK_MEMORY;
+  } else if (strcmp(mode, "fit") == 0) {
+    out->task = BENCH_TASK_FIT;
   } else {
     out->task = BENCH_TASK_MEASURE;
     return bench_mode_parse(mode, &out->mode);
@@ -92,7 +94,8 @@ static bench_code read_request(const json_t *json, bench_worker_request *out, be
   if (code != BENCH_OK) {
     return code;
   }
-  if (out->task == BENCH_TASK_MEMORY) {
+  out->work.unfilled = out->task == BENCH_TASK_FIT;
+  if (out->task == BENCH_TASK_MEMORY || out->task == BENCH_TASK_FIT) {
     out->work.attn.input = BENCH_INPUT_NORMAL; /* a model's forward pass takes memory of its own */
   }
   if (out->work.layers_distinct < 1 || out->work.layers_distinct > out->work.attn.layers) {

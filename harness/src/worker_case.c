@@ -210,7 +210,9 @@ static bench_code run_kernel(bench_worker *s, const bench_worker_request *asked,
   if (code == BENCH_OK && bytes > 0) {
     code = bench_guarded_alloc(s->backend, s->context, bytes, &workspace, error);
   }
-  if (code == BENCH_OK && asked->task == BENCH_TASK_MEMORY) {
+  if (code == BENCH_OK && asked->task == BENCH_TASK_FIT) {
+    code = bench_work_poison(&s->work, error);
+  } else if (code == BENCH_OK && asked->task == BENCH_TASK_MEMORY) {
     code = touch_memory(s, kernel, workspace, error);
   } else if (code == BENCH_OK) {
     code = verify_and_measure(s, asked, kernel, workspace, bytes, row, samples, status, error);

@@ -24,6 +24,7 @@ typedef struct bench_worker {
 typedef enum bench_worker_task {
   BENCH_TASK_MEASURE, /* verify, then time */
   BENCH_TASK_CHECK,   /* mode "check": verify and do not time */
+  BENCH_TASK_FIT,     /* mode "fit": allocate and touch what a run would, and compute nothing */
   BENCH_TASK_MEMORY,  /* mode "memory": run once and tell the peak */
 } bench_worker_task;
 
