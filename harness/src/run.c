@@ -39,6 +39,7 @@ typedef struct run_state {
   bench_head_means statistics;
   bench_memory_probe memory;
   bench_dense_times dense;
+  bench_burst burst;
   double *clock_mhz; /* the device's, during each sample in hand, or NULL */
 } run_state;
 
@@ -166,6 +167,7 @@ static double *take_result(run_state *run, const bench_problem *problem, const j
     *sample_count = 0;
   }
   bench_row_judge_samples(row, samples, *sample_count);
+  bench_row_compare_burst(row, &run->burst);
   run->clock_mhz = bench_row_take_clock(row, result, *sample_count);
   return samples;
 }

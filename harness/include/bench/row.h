@@ -70,6 +70,7 @@ extern "C" {
   REAL(tokens_per_s, "token/s", "batch * seq_q / median time")                                    \
   REAL(pct_of_roof, "%", "of the measured roof (bench calibrate)")                                \
   REAL(fraction_of_ideal, "", "t_dense(same family, full) * density / t")                         \
+  REAL(sustained_of_burst, "", "mode sustained: time of mode warm / time of this row")            \
   REAL(projection_share, "", "scope block: of projections + attention, each timed alone")         \
   REAL(attention_share, "", "scope block: the rest")                                              \
   INT(mem_predicted_bytes, "B", "by the plan; the buffer that flushes the cache is not counted")    \

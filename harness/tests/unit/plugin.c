@@ -40,7 +40,7 @@ static void complete_one_is_accepted(void **state) {
 static void faulty_ones_are_refused(void **state) {
   (void)state;
   assert_refused("absent", "not there");
-  assert_refused("ABI", "it has backend ABI 99, this program has 2");
+  assert_refused("ABI", "it has backend ABI 99, this program has 3");
   assert_refused("FUNCTION", "its backend lacks flush_cache");
   assert_refused("SYMBOL", "does not give a backend through bench_backend_plugin");
   assert_refused("KERNEL_ABI", "kernel 0 of the fake backend has kernel ABI 2");
@@ -70,6 +70,17 @@ static void each_function_is_required(void **state) {
     assert_non_null(strstr(why_not.message, "its backend lacks "));
   }
   assert_int_equal(bench_backend_check(whole, &why_not), BENCH_OK);
+}
+
+/* Graphs may be left out, but not in part. */
+static void graphs_are_whole(void **state) {
+  (void)state;
+  bench_error why_not;
+  bench_backend copy = *load("NONE", &why_not);
+  assert_null(copy.graph_begin);
+  copy.graph_begin = copy.timer_start;
+  assert_int_equal(bench_backend_check(&copy, &why_not), BENCH_ERR_UNSUPPORTED);
+  assert_non_null(strstr(why_not.message, "a part of its graphs"));
 }
 
 static void names_are_found_or_refused(void **state) {
@@ -128,9 +139,10 @@ static void last_able_kernel_is_taken(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(complete_one_is_accepted),   cmocka_unit_test(faulty_ones_are_refused),
-      cmocka_unit_test(a_text_file_is_refused),     cmocka_unit_test(each_function_is_required),
-      cmocka_unit_test(names_are_found_or_refused), cmocka_unit_test(last_able_kernel_is_taken),
+      cmocka_unit_test(complete_one_is_accepted),  cmocka_unit_test(faulty_ones_are_refused),
+      cmocka_unit_test(a_text_file_is_refused),    cmocka_unit_test(each_function_is_required),
+      cmocka_unit_test(graphs_are_whole),          cmocka_unit_test(names_are_found_or_refused),
+      cmocka_unit_test(last_able_kernel_is_taken),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
