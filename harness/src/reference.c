@@ -7,6 +7,7 @@
  * checked. */
 #include "src/reference.h"
 
+#include <assert.h>
 #include <math.h>
 #include <omp.h>
 #include <stdlib.h>
@@ -183,7 +184,9 @@ bench_code bench_reference_make(bench_work *work, bench_reference_rows which, be
   if (reference != NULL && reference->rows != NULL) {
     reference->whole = whole;
     reference->count = choose_rows(work, which, reference->rows);
-    reference->o = malloc((size_t)(reference->count * attn->head_dim) * sizeof(double));
+    const int64_t values = reference->count * attn->head_dim;
+    assert(values > 0);
+    reference->o = malloc((size_t)values * sizeof(double));
     reference->lse = malloc((size_t)reference->count * sizeof(double));
   }
   if (reference == NULL || reference->o == NULL || reference->lse == NULL) {

@@ -73,7 +73,7 @@ extern "C" {
   REAL(sustained_of_burst, "", "mode sustained: time of mode warm / time of this row")            \
   REAL(projection_share, "", "scope block: of projections + attention, each timed alone")         \
   REAL(attention_share, "", "scope block: the rest")                                              \
-  INT(mem_predicted_bytes, "B", "by the plan; the buffer that flushes the cache is not counted")    \
+  INT(mem_predicted_bytes, "B", "by the plan; the buffer that flushes the cache is not counted")  \
   INT(mem_peak_bytes, "B", "measured peak: resident set (cpu), device memory (cuda)")             \
   INT(workspace_bytes, "B", "the kernel's scratch")                                               \
   REAL(err_max_abs, "", "largest |O - reference| over the rows checked")                          \
@@ -88,7 +88,7 @@ extern "C" {
   REAL(sink_mass, "", "mass on key 0")                                                            \
   REAL(sum_p2, "", "sum of squared weights")                                                      \
   REAL(p_max, "", "largest weight")                                                               \
-  REAL(sm_mhz, "MHz", "median clock during the samples: SM (cuda), core (cpu)")                                   \
+  REAL(sm_mhz, "MHz", "median clock during the samples: SM (cuda), core (cpu)")                   \
   TEXT(throttle, 64, "throttle reasons")                                                          \
   REAL(steal_pct, "%", "cpu: CPU time that the hypervisor took during the samples")               \
   REAL(load_1min, "", "cpu: load of the machine before the samples")                              \
@@ -96,7 +96,7 @@ extern "C" {
   REAL(power_w, "W", "mean power")                                                                \
   REAL(energy_j, "J", "mode sustained: of one timed region, above the power at rest")             \
   TEXT(energy_valid, 64, "mode sustained: yes, or why energy_j is not to be trusted")             \
-  TEXT(kernel_hash, 20, "of the kernel's machine code")                                            \
+  TEXT(kernel_hash, 20, "of the kernel's machine code")                                           \
   TEXT(host, 64, "host name")                                                                     \
   TEXT(gpu_uuid, 64, "of the device")                                                             \
   TEXT(driver, 32, "driver version")                                                              \

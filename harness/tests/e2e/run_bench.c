@@ -34,11 +34,9 @@ bench_outcome run_bench(const char *environment, const char *format, ...) {
   vsnprintf(arguments, sizeof arguments, format, list);
   va_end(list);
   char command[4096];
-  /* A test cannot choose how quiet its machine is; where it must not be, the caller's wish is last.
-   */
-  snprintf(command, sizeof command,
-           "BENCH_UNSTEADY=allow %s '%s/bin/%s' %s >'%s/.out' 2>'%s/.err' </dev/null", environment,
-           BENCH_BINARY_DIR, bench_program, arguments, scratch_folder(), scratch_folder());
+  snprintf(command, sizeof command, "%s '%s/bin/%s' %s >'%s/.out' 2>'%s/.err' </dev/null",
+           environment, BENCH_BINARY_DIR, bench_program, arguments, scratch_folder(),
+           scratch_folder());
   int status = system(command);
   char path[128];
   bench_outcome outcome = {.exit_status =

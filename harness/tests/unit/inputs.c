@@ -1,6 +1,7 @@
 /* The inputs of a problem while it is timed: copies stand apart and give the same result, another
  * seed gives other values, and the problem's own come back bit by bit. On host memory, and on a
  * backend that says its memory is not the host's. */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -22,6 +23,7 @@ typedef struct session {
   bench_work work;
   const bench_kernel *kernel;
   void *workspace;
+  size_t workspace_bytes;
 } session;
 
 static bench_attn problem(bench_scope scope) {
@@ -51,13 +53,15 @@ static void open_session(session *s, const bench_attn *attn, bool apart) {
   assert_int_equal(bench_work_open(&backend, s->context, &request, &s->work, &error), BENCH_OK);
   const bench_device *device = backend.device(s->context);
   s->kernel = bench_backend_kernel(&backend, "naive", attn, device, &why_not)->kernel;
-  s->workspace =
-      aligned_alloc(64, (bench_kernel_workspace_bytes(s->kernel, attn, device) / 64 + 1) * 64);
+  s->workspace_bytes = bench_kernel_workspace_bytes(s->kernel, attn, device);
+  assert_int_equal(
+      bench_guarded_alloc(&backend, s->context, s->workspace_bytes, &s->workspace, &error),
+      BENCH_OK);
   assert_int_equal(bench_work_blocks(&s->work, s->kernel, &error), BENCH_OK);
 }
 
 static void close_session(session *s) {
-  free(s->workspace);
+  bench_guarded_free(&backend, s->context, s->workspace);
   bench_work_close(&s->work);
   backend.close(s->context);
 }
@@ -163,11 +167,37 @@ static void watched_rows(void **state) {
   }
 }
 
+/* What is drawn in a run must not make an honest kernel wrong in one run of some hundred: among
+ * these draws are some whose error is beyond the bound that their few rows give. */
+static void honest_on_drawn_inputs(void **state) {
+  (void)state;
+  session s;
+  bench_error error;
+  bench_verdict verdict;
+  bench_attn attn = problem(BENCH_SCOPE_ATTENTION);
+  attn.layers = LAYERS;
+  attn.batch = 1;
+  attn.head_dim = 32;
+  attn.seq_q = attn.seq_kv = 100;
+  open_session(&s, &attn, false);
+  double worst = 0;
+  for (uint64_t seed = 1000; seed < 1300; seed++) {
+    assert_int_equal(bench_verify_unseen(&s.work, s.kernel, s.workspace, s.workspace_bytes, seed,
+                                         &verdict, &error),
+                     BENCH_OK);
+    assert_true(verdict.right);
+    worst = fmax(worst, verdict.err_max_abs / verdict.err_tolerance);
+  }
+  assert_true(worst > 0.1 && worst < 0.6); /* room is left, and the bound is no formality */
+  close_session(&s);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(copies_stand_apart),
       cmocka_unit_test(own_inputs_come_back),
       cmocka_unit_test(watched_rows),
+      cmocka_unit_test(honest_on_drawn_inputs),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
