@@ -7,9 +7,11 @@
 
 const bench_backend *__wrap_bench_backend_find(const char *name, bench_error *why_not);
 
+static double speed; /* of the clock */
+
 static bench_code false_stop(bench_context *context, double *time_ns, bench_error *error) {
   bench_code code = bench_backend_cpu()->timer_stop(context, time_ns, error);
-  *time_ns *= strtod(getenv("FALSE_CLOCK"), NULL);
+  *time_ns *= speed;
   return code;
 }
 
@@ -24,7 +26,9 @@ const bench_backend *__wrap_bench_backend_find(const char *name, bench_error *wh
   (void)name;
   (void)why_not;
   faulty = *bench_backend_cpu();
-  if (getenv("FALSE_CLOCK") != NULL) {
+  const char *wish = getenv("FALSE_CLOCK");
+  if (wish != NULL) {
+    speed = strtod(wish, NULL);
     faulty.timer_stop = false_stop;
   }
   if (getenv("FALSE_FLUSH") != NULL) {
