@@ -2,6 +2,7 @@
 #if defined(__x86_64__)
 #include <cpuid.h>
 #endif
+#include <math.h>
 #include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 
 #include "backends/cpu.h"
 #include "backends/cpu_gemm.h"
+#include "backends/cpu_probe.h"
 #include "backends/kernel_tables.h"
 #include "bench/backend.h"
 #include "bench/blas.h"
@@ -20,14 +22,16 @@
 #define CPU_ALIGNMENT 64
 #define HUGE_PAGE_BYTES ((size_t)2 << 20)
 
-/* Flushed where the machine does not say how large its last-level cache is. */
-#define PRESUMED_LLC_BYTES (INT64_C(32) << 20)
+/* Clocks change more slowly than this, and samples may be shorter than a look at the clock. */
+#define CLOCK_KEPT_NS 5000000
 
 struct bench_context {
   bench_device device;
   char *flush; /* twice the last-level cache; allocated when first needed */
   size_t flush_bytes;
   int64_t start_ns;
+  double clock_mhz; /* as it was measured last, */
+  int64_t clock_ns; /* and when; 0: never */
   bench_cpu_gemm_scratch gemm;
 };
 
@@ -166,7 +170,7 @@ static bench_code cpu_sync(bench_context *context, bench_error *error) {
 static bench_code cpu_flush_cache(bench_context *context, bench_error *error) {
   if (context->flush == NULL) {
     int64_t llc = context->device.llc_bytes;
-    context->flush_bytes = 2 * (size_t)(llc > 0 ? llc : PRESUMED_LLC_BYTES);
+    context->flush_bytes = 2 * (size_t)(llc > 0 ? llc : BENCH_LLC_PRESUMED_BYTES);
     context->flush = malloc(context->flush_bytes);
     if (context->flush == NULL) {
       return bench_fail(error, BENCH_ERR_NOMEM, "no memory to flush the last-level cache");
@@ -209,6 +213,32 @@ static bench_code cpu_timer_stop(bench_context *context, double *time_ns, bench_
   return BENCH_OK;
 }
 
+static bench_code cpu_clock_mhz(bench_context *context, double *mhz, bench_error *error) {
+  const int64_t now_ns = bench_proc_monotonic_ns();
+  (void)error;
+  if (context->clock_ns == 0 || now_ns - context->clock_ns > CLOCK_KEPT_NS) {
+    context->clock_mhz = bench_cpu_clock_mhz();
+    context->clock_ns = now_ns;
+  }
+  *mhz = context->clock_mhz > 0 ? context->clock_mhz : NAN;
+  return BENCH_OK;
+}
+
+static bench_code cpu_traffic(bench_context *context, bench_traffic kind, void *to,
+                              const void *from, size_t bytes, bench_error *error) {
+  (void)context;
+  (void)error;
+  bench_cpu_traffic(kind, to, from, bytes);
+  return BENCH_OK;
+}
+
+static bench_code cpu_delay(bench_context *context, int64_t time_ns, bench_error *error) {
+  (void)context;
+  (void)error;
+  bench_cpu_delay(time_ns);
+  return BENCH_OK;
+}
+
 static bench_backend backend = {
     .abi = BENCH_BACKEND_ABI,
     .name = "cpu",
@@ -231,6 +261,9 @@ static bench_backend backend = {
     .gemm = cpu_gemm,
     .timer_start = cpu_timer_start,
     .timer_stop = cpu_timer_stop,
+    .clock_mhz = cpu_clock_mhz,
+    .traffic = cpu_traffic,
+    .delay = cpu_delay,
 };
 
 const bench_backend *bench_backend_cpu(void) {

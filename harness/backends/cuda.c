@@ -8,16 +8,21 @@
  * around the launches leave the host's latency out. cudaEventElapsedTime gives milliseconds in
  * float: a resolution of about 0.5 us by the documentation, and 24 bits of mantissa, which are
  * finer than that up to 4 s. A shorter region is timed by repeating it, which is the caller's. */
-#include <cuda_runtime_api.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "backends/cuda_device.h"
 #include "backends/kernel_tables.h"
 #include "bench/backend.h"
 #include "bench/cublas.h"
+#include "cuda/probe.h"
 
 #define FLUSH_PIECES 16
+
+/* Enqueuing a region takes milliseconds at most; a host that takes longer waits for the device. */
+#define HOLD_LIMIT_NS UINT64_C(500000000)
 
 struct bench_context {
   bench_device device;
@@ -26,121 +31,20 @@ struct bench_context {
   cudaEvent_t stop;
   char *flush; /* flush_bytes, and one piece of them behind; NULL until the first flush */
   size_t flush_bytes;
+  cuda_probe_page *page; /* the host's and the device's */
+  bool held;             /* the stream waits for page->release */
+  bool hold_expired;     /* once, and from then on nothing is held */
 };
 
-/* An exhausted memory is an answer and leaves the context usable; of other faults nobody knows. */
-static bench_code check(cudaError_t status, const char *what, bench_error *error) {
-  if (status == cudaSuccess) {
-    return BENCH_OK;
+static void release(bench_context *context) {
+  if (context->held) {
+    context->page->release = 1;
+    context->held = false;
   }
-  cudaGetLastError(); /* reported here, so not again by the next sync */
-  return bench_fail(error, status == cudaErrorMemoryAllocation ? BENCH_ERR_NOMEM : BENCH_ERR_DEVICE,
-                    "%s: %s (%s)", what, cudaGetErrorString(status), cudaGetErrorName(status));
-}
-
-/* The runtime calls both no driver and too old a driver cudaErrorInsufficientDriver; the version
- * of a driver that is not there is 0. */
-static int cuda_device_count(bench_error *why_none) {
-  int driver = 0;
-  int count = 0;
-  cudaError_t status = cudaDriverGetVersion(&driver);
-  if (status == cudaSuccess && driver == 0) {
-    bench_fail(why_none, BENCH_ERR_UNSUPPORTED, "no NVIDIA driver is installed on this machine");
-    return 0;
-  }
-  if (status == cudaSuccess) {
-    status = cudaGetDeviceCount(&count);
-  }
-  cudaGetLastError();
-  if (status == cudaSuccess && count > 0) {
-    return count;
-  }
-  if (status == cudaErrorInsufficientDriver) {
-    bench_fail(why_none, BENCH_ERR_UNSUPPORTED,
-               "the NVIDIA driver supports CUDA up to %d.%d, this build needs %d.%d", driver / 1000,
-               driver % 1000 / 10, CUDART_VERSION / 1000, CUDART_VERSION % 1000 / 10);
-  } else if (status == cudaSuccess || status == cudaErrorNoDevice) {
-    bench_fail(why_none, BENCH_ERR_UNSUPPORTED,
-               "the NVIDIA driver shows no GPU (CUDA_VISIBLE_DEVICES may hide it)");
-  } else {
-    bench_fail(why_none, BENCH_ERR_UNSUPPORTED, "the CUDA runtime does not start: %s (%s)",
-               cudaGetErrorString(status), cudaGetErrorName(status));
-  }
-  return 0;
-}
-
-static void write_version(char *text, size_t capacity, int version) {
-  snprintf(text, capacity, "%d.%d", version / 1000, version % 1000 / 10);
-}
-
-/* GPU-xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx, as nvidia-smi writes it. */
-static void write_uuid(char *text, size_t capacity, const cudaUUID_t *uuid) {
-  size_t length = (size_t)snprintf(text, capacity, "GPU");
-  for (size_t i = 0; i < sizeof uuid->bytes; i++) {
-    const bool dash = i == 0 || i == 4 || i == 6 || i == 8 || i == 10;
-    length += (size_t)snprintf(text + length, capacity - length, "%s%02x", dash ? "-" : "",
-                               (unsigned char)uuid->bytes[i]);
-  }
-}
-
-/* What sysfs says of the GPU's place; -1 where it does not know, as in most virtual machines. */
-static int numa_node(const char *pci_bus_id) {
-  char path[128];
-  char id[32];
-  size_t i = 0;
-  for (; i < sizeof id - 1 && pci_bus_id[i] != '\0'; i++) {
-    const char c = pci_bus_id[i];
-    id[i] = c >= 'A' && c <= 'F' ? (char)(c - 'A' + 'a') : c;
-  }
-  id[i] = '\0';
-  snprintf(path, sizeof path, "/sys/bus/pci/devices/%s/numa_node", id);
-  FILE *file = fopen(path, "r");
-  int node = -1;
-  if (file != NULL) {
-    if (fscanf(file, "%d", &node) != 1) {
-      node = -1;
-    }
-    fclose(file);
-  }
-  return node;
-}
-
-static bench_code read_device(int index, bench_device *out, bench_error *error) {
-  struct cudaDeviceProp properties;
-  int driver = 0;
-  int toolkit = 0;
-  bench_code code =
-      check(cudaGetDeviceProperties(&properties, index), "cudaGetDeviceProperties", error);
-  if (code == BENCH_OK) {
-    code = check(cudaDriverGetVersion(&driver), "cudaDriverGetVersion", error);
-  }
-  if (code == BENCH_OK) {
-    code = check(cudaRuntimeGetVersion(&toolkit), "cudaRuntimeGetVersion", error);
-  }
-  memset(out, 0, sizeof *out);
-  if (code == BENCH_OK) {
-    code = check(cudaDeviceGetPCIBusId(out->pci_bus_id, sizeof out->pci_bus_id, index),
-                 "cudaDeviceGetPCIBusId", error);
-  }
-  if (code != BENCH_OK) {
-    return code;
-  }
-  snprintf(out->backend, sizeof out->backend, "cuda");
-  snprintf(out->name, sizeof out->name, "%.127s", properties.name);
-  write_uuid(out->uuid, sizeof out->uuid, &properties.uuid);
-  write_version(out->driver, sizeof out->driver, driver);
-  write_version(out->toolkit, sizeof out->toolkit, toolkit);
-  out->index = index;
-  out->numa_node = numa_node(out->pci_bus_id);
-  out->cc = properties.major * 10 + properties.minor;
-  out->sm_count = properties.multiProcessorCount;
-  out->smem_bytes = (int64_t)properties.sharedMemPerBlockOptin;
-  out->mem_bytes = (int64_t)properties.totalGlobalMem;
-  out->llc_bytes = properties.l2CacheSize;
-  return BENCH_OK;
 }
 
 static void cuda_close(bench_context *context) {
+  release(context);
   cudaFree(context->flush);
   if (context->stop != NULL) {
     cudaEventDestroy(context->stop);
@@ -151,13 +55,48 @@ static void cuda_close(bench_context *context) {
   if (context->stream != NULL) {
     cudaStreamDestroy(context->stream);
   }
+  cudaFreeHost(context->page);
   free(context);
+}
+
+static bench_code cuda_sync(bench_context *context, bench_error *error) {
+  release(context);
+  bench_code code =
+      bench_cuda_check(cudaStreamSynchronize(context->stream), "cudaStreamSynchronize", error);
+  if (code != BENCH_OK) {
+    return code;
+  }
+  return bench_cuda_check(cudaGetLastError(), "a kernel's launch", error);
+}
+
+/* Every kernel of the probes once: what loads with the first launch must not load under a hold. */
+static bench_code open_probes(bench_context *context, bench_error *error) {
+  void *page = NULL;
+  bench_code code = bench_cuda_check(
+      cudaHostAlloc(&page, sizeof *context->page, cudaHostAllocMapped), "cudaHostAlloc", error);
+  if (code != BENCH_OK) {
+    return code;
+  }
+  memset(page, 0, sizeof *context->page);
+  context->page = page;
+  context->page->release = 1;
+  code = cuda_probe_hold(context->stream, context->page, HOLD_LIMIT_NS);
+  if (code == BENCH_OK) {
+    code = cuda_probe_stamp(context->stream, context->device.sm_count, context->page, 0);
+  }
+  if (code == BENCH_OK) {
+    code = cuda_probe_delay(context->stream, 1);
+  }
+  const bench_code done = cuda_sync(context, error);
+  return done != BENCH_OK || code == BENCH_OK
+             ? done
+             : bench_fail(error, code, "the probes of the clock cannot be launched");
 }
 
 static bench_code cuda_open(int index, int threads, bench_context **out, bench_error *error) {
   (void)threads; /* of the cpu backend */
   bench_error why_none;
-  const int count = cuda_device_count(&why_none);
+  const int count = bench_cuda_device_count(&why_none);
   if (count == 0) {
     return bench_fail(error, BENCH_ERR_UNSUPPORTED, "%.1000s", why_none.message);
   }
@@ -169,19 +108,22 @@ static bench_code cuda_open(int index, int threads, bench_context **out, bench_e
   if (context == NULL) {
     return bench_fail(error, BENCH_ERR_NOMEM, "host memory is exhausted");
   }
-  bench_code code = check(cudaSetDevice(index), "cudaSetDevice", error);
+  bench_code code = bench_cuda_check(cudaSetDevice(index), "cudaSetDevice", error);
   if (code == BENCH_OK) {
-    code = read_device(index, &context->device, error);
+    code = bench_cuda_read_device(index, &context->device, error);
   }
   if (code == BENCH_OK) {
-    code = check(cudaStreamCreateWithFlags(&context->stream, cudaStreamNonBlocking),
-                 "cudaStreamCreate", error);
+    code = bench_cuda_check(cudaStreamCreateWithFlags(&context->stream, cudaStreamNonBlocking),
+                            "cudaStreamCreate", error);
   }
   if (code == BENCH_OK) {
-    code = check(cudaEventCreate(&context->start), "cudaEventCreate", error);
+    code = bench_cuda_check(cudaEventCreate(&context->start), "cudaEventCreate", error);
   }
   if (code == BENCH_OK) {
-    code = check(cudaEventCreate(&context->stop), "cudaEventCreate", error);
+    code = bench_cuda_check(cudaEventCreate(&context->stop), "cudaEventCreate", error);
+  }
+  if (code == BENCH_OK) {
+    code = open_probes(context, error);
   }
   if (code != BENCH_OK) {
     cuda_close(context);
@@ -199,7 +141,7 @@ static bench_code cuda_alloc(bench_context *context, size_t bytes, void **out, b
   (void)context;
   char what[64];
   snprintf(what, sizeof what, "cudaMalloc of %zu bytes", bytes);
-  return check(cudaMalloc(out, bytes), what, error);
+  return bench_cuda_check(cudaMalloc(out, bytes), what, error);
 }
 
 static void cuda_free(bench_context *context, void *memory) {
@@ -207,19 +149,11 @@ static void cuda_free(bench_context *context, void *memory) {
   cudaFree(memory);
 }
 
-static bench_code cuda_sync(bench_context *context, bench_error *error) {
-  bench_code code = check(cudaStreamSynchronize(context->stream), "cudaStreamSynchronize", error);
-  if (code != BENCH_OK) {
-    return code;
-  }
-  return check(cudaGetLastError(), "a kernel's launch", error);
-}
-
 /* Copies and fills are ordered with the kernels by standing in their stream. */
 static bench_code copy(bench_context *context, void *to, const void *from, size_t bytes,
                        enum cudaMemcpyKind kind, bench_error *error) {
-  bench_code code =
-      check(cudaMemcpyAsync(to, from, bytes, kind, context->stream), "cudaMemcpyAsync", error);
+  bench_code code = bench_cuda_check(cudaMemcpyAsync(to, from, bytes, kind, context->stream),
+                                     "cudaMemcpyAsync", error);
   return code == BENCH_OK ? cuda_sync(context, error) : code;
 }
 
@@ -236,7 +170,7 @@ static bench_code cuda_download(bench_context *context, void *to, const void *fr
 static bench_code cuda_fill(bench_context *context, void *to, int byte, size_t bytes,
                             bench_error *error) {
   bench_code code =
-      check(cudaMemsetAsync(to, byte, bytes, context->stream), "cudaMemsetAsync", error);
+      bench_cuda_check(cudaMemsetAsync(to, byte, bytes, context->stream), "cudaMemsetAsync", error);
   return code == BENCH_OK ? cuda_sync(context, error) : code;
 }
 
@@ -244,7 +178,8 @@ static bench_code cuda_memory_free(bench_context *context, int64_t *bytes, bench
   (void)context;
   size_t free_bytes;
   size_t total_bytes;
-  bench_code code = check(cudaMemGetInfo(&free_bytes, &total_bytes), "cudaMemGetInfo", error);
+  bench_code code =
+      bench_cuda_check(cudaMemGetInfo(&free_bytes, &total_bytes), "cudaMemGetInfo", error);
   if (code == BENCH_OK) {
     *bytes = (int64_t)free_bytes;
   }
@@ -276,7 +211,7 @@ static bench_code cuda_flush_cache(bench_context *context, bench_error *error) {
     status = cudaMemcpyAsync(sink, context->flush + i * piece, piece, cudaMemcpyDeviceToDevice,
                              context->stream);
   }
-  bench_code code = check(status, "the flush of the L2 cache", error);
+  bench_code code = bench_cuda_check(status, "the flush of the L2 cache", error);
   return code == BENCH_OK ? cuda_sync(context, error) : code;
 }
 
@@ -284,26 +219,121 @@ static bench_code cuda_gemm(bench_context *context, const bench_gemm *gemm, benc
   return bench_cublas_gemm(context->stream, gemm, error);
 }
 
+static bench_code probed(bench_code launched, bench_error *error) {
+  return launched == BENCH_OK ? BENCH_OK
+         : bench_cuda_check(cudaGetLastError(), "a probe's launch", error) == BENCH_OK
+             ? bench_fail(error, launched, "a probe cannot be launched")
+             : error->code;
+}
+
+/* Without the stream held the host's jitter is in the time, and nothing is wrong; with a host that
+ * waits for the device under every hold, each sample would take the limit. */
+static bench_code cuda_hold(bench_context *context, bench_error *error) {
+  if (context->hold_expired) {
+    return BENCH_OK;
+  }
+  context->page->release = 0;
+  context->page->expired = 0;
+  context->held = true;
+  return probed(cuda_probe_hold(context->stream, context->page, HOLD_LIMIT_NS), error);
+}
+
 static bench_code cuda_timer_start(bench_context *context, bench_error *error) {
-  return check(cudaEventRecord(context->start, context->stream), "cudaEventRecord", error);
+  context->page->time_ns[0] = context->page->time_ns[1] = 0;
+  bench_code code =
+      probed(cuda_probe_stamp(context->stream, context->device.sm_count, context->page, 0), error);
+  return code == BENCH_OK ? bench_cuda_check(cudaEventRecord(context->start, context->stream),
+                                             "cudaEventRecord", error)
+                          : code;
 }
 
 static bench_code cuda_timer_stop(bench_context *context, double *time_ns, bench_error *error) {
   float milliseconds = 0;
   bench_code code =
-      check(cudaEventRecord(context->stop, context->stream), "cudaEventRecord", error);
+      bench_cuda_check(cudaEventRecord(context->stop, context->stream), "cudaEventRecord", error);
   if (code == BENCH_OK) {
-    code = check(cudaEventSynchronize(context->stop), "cudaEventSynchronize", error);
+    code = probed(cuda_probe_stamp(context->stream, context->device.sm_count, context->page, 1),
+                  error);
+  }
+  const bool held = context->held;
+  release(context);
+  if (code == BENCH_OK) {
+    code = bench_cuda_check(cudaEventSynchronize(context->stop), "cudaEventSynchronize", error);
+  }
+  context->hold_expired = context->hold_expired || (held && context->page->expired != 0);
+  if (code == BENCH_OK) {
+    code = bench_cuda_check(cudaGetLastError(), "a kernel's launch", error);
   }
   if (code == BENCH_OK) {
-    code = check(cudaGetLastError(), "a kernel's launch", error);
-  }
-  if (code == BENCH_OK) {
-    code = check(cudaEventElapsedTime(&milliseconds, context->start, context->stop),
-                 "cudaEventElapsedTime", error);
+    code = bench_cuda_check(cudaEventElapsedTime(&milliseconds, context->start, context->stop),
+                            "cudaEventElapsedTime", error);
   }
   *time_ns = 1e6 * (double)milliseconds;
   return code;
+}
+
+/* Of the region that was timed last: cycles of multiprocessor 0 over the time that all share. */
+static bench_code cuda_clock_mhz(bench_context *context, double *mhz, bench_error *error) {
+  const cuda_probe_page *page = context->page;
+  bench_code code = cuda_sync(context, error);
+  const double time_ns = (double)(page->time_ns[1] - page->time_ns[0]);
+  const bool both = page->time_ns[0] != 0 && page->time_ns[1] > page->time_ns[0];
+  *mhz = both ? 1e3 * (double)(page->cycles[1] - page->cycles[0]) / time_ns : NAN;
+  return code;
+}
+
+static bench_code cuda_graph_begin(bench_context *context, bench_error *error) {
+  return bench_cuda_check(cudaStreamBeginCapture(context->stream, cudaStreamCaptureModeThreadLocal),
+                          "cudaStreamBeginCapture", error);
+}
+
+static bench_code cuda_graph_end(bench_context *context, void **graph, bench_error *error) {
+  cudaGraph_t captured = NULL;
+  cudaGraphExec_t executable = NULL;
+  bench_code code = bench_cuda_check(cudaStreamEndCapture(context->stream, &captured),
+                                     "cudaStreamEndCapture", error);
+  if (code == BENCH_OK) {
+    code = bench_cuda_check(cudaGraphInstantiate(&executable, captured, 0), "cudaGraphInstantiate",
+                            error);
+  }
+  if (captured != NULL) {
+    cudaGraphDestroy(captured);
+  }
+  if (code == BENCH_OK) { /* so that the first launch has nothing left to do */
+    code = bench_cuda_check(cudaGraphUpload(executable, context->stream), "cudaGraphUpload", error);
+  }
+  *graph = executable;
+  return code;
+}
+
+static bench_code cuda_graph_launch(bench_context *context, void *graph, bench_error *error) {
+  return bench_cuda_check(cudaGraphLaunch(graph, context->stream), "cudaGraphLaunch", error);
+}
+
+static void cuda_graph_free(bench_context *context, void *graph) {
+  (void)context;
+  cudaGraphExecDestroy(graph);
+}
+
+static bench_code cuda_traffic(bench_context *context, bench_traffic kind, void *to,
+                               const void *from, size_t bytes, bench_error *error) {
+  switch (kind) {
+    case BENCH_TRAFFIC_READ: /* its sink is never written, so any memory will do */
+      return probed(cuda_probe_read(context->stream, context->device.sm_count, from, bytes,
+                                    (void *)context->page->cycles),
+                    error);
+    case BENCH_TRAFFIC_WRITE:
+      return bench_cuda_check(cudaMemsetAsync(to, 1, bytes, context->stream), "cudaMemsetAsync",
+                              error);
+    default:
+      return bench_cuda_check(
+          cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, context->stream),
+          "cudaMemcpyAsync", error);
+  }
+}
+
+static bench_code cuda_delay(bench_context *context, int64_t time_ns, bench_error *error) {
+  return probed(cuda_probe_delay(context->stream, (uint64_t)time_ns), error);
 }
 
 static bench_backend backend = {
@@ -312,7 +342,7 @@ static bench_backend backend = {
     .kernels = bench_kernels_cuda,
     .kernel_count = 0, /* set by bench_backend_plugin: a constant of another file is none in C */
     .host_memory = false,
-    .device_count = cuda_device_count,
+    .device_count = bench_cuda_device_count,
     .open = cuda_open,
     .close = cuda_close,
     .device = cuda_device,
@@ -329,6 +359,14 @@ static bench_backend backend = {
     .gemm = cuda_gemm,
     .timer_start = cuda_timer_start,
     .timer_stop = cuda_timer_stop,
+    .clock_mhz = cuda_clock_mhz,
+    .hold = cuda_hold,
+    .graph_begin = cuda_graph_begin,
+    .graph_end = cuda_graph_end,
+    .graph_launch = cuda_graph_launch,
+    .graph_free = cuda_graph_free,
+    .traffic = cuda_traffic,
+    .delay = cuda_delay,
 };
 
 __attribute__((visibility("default"))) const bench_backend *bench_backend_plugin(void);

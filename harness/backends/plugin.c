@@ -20,12 +20,17 @@ static bench_code check_kernel(const bench_backend *backend, size_t index, bench
   }
   if (kernel->family == NULL || kernel->variant == NULL || kernel->summary == NULL ||
       kernel->why_not == NULL || kernel->launch == NULL ||
-      backend->kernels[index].source_hash == NULL) {
+      backend->kernels[index].code_hash == NULL) {
     return bench_fail(error, BENCH_ERR_UNSUPPORTED,
-                      "kernel %zu of the %s backend lacks a name, why_not, launch or source hash",
+                      "kernel %zu of the %s backend lacks a name, why_not, launch or code hash",
                       index, backend->name);
   }
   return BENCH_OK;
+}
+
+static bool has_graphs(const bench_backend *backend) {
+  return backend->graph_begin != NULL && backend->graph_end != NULL &&
+         backend->graph_launch != NULL && backend->graph_free != NULL;
 }
 
 bench_code bench_backend_check(const bench_backend *backend, bench_error *error) {
@@ -57,6 +62,7 @@ bench_code bench_backend_check(const bench_backend *backend, bench_error *error)
       {"gemm", backend->gemm != NULL},
       {"timer_start", backend->timer_start != NULL},
       {"timer_stop", backend->timer_stop != NULL},
+      {"a part of its graphs", has_graphs(backend) || backend->graph_begin == NULL},
   };
   for (size_t i = 0; i < sizeof required / sizeof required[0]; i++) {
     if (!required[i].present) {

@@ -7,6 +7,9 @@ int bench_command_sweep(int argc, char **argv);
 int bench_command_list(int argc, char **argv);
 int bench_command_info(int argc, char **argv);
 int bench_command_check(int argc, char **argv);
+int bench_command_selftest(int argc, char **argv);
+int bench_command_calibrate(int argc, char **argv);
+int bench_command_capacity(int argc, char **argv);
 int bench_command_profile(int argc, char **argv);
 int bench_command_plot(int argc, char **argv);
 

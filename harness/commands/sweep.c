@@ -21,6 +21,7 @@ static const char help[] =
     "  --dry-run            count cases, work, memory and time, and run nothing\n"
     "  --resume             go on with a folder that has rows already\n"
     "  --shard I/N          only the I-th of N parts, I from 1\n"
+    "  --roofs FILE         measured roofs of this device (bench calibrate), for pct_of_roof\n"
     "  --check lse          compute the statistics once more by identities of the log-sum-exp\n"
     "  --seed N             seed of inputs and block masks\n"
     "  --progress WHEN      auto (default), always or never\n"
@@ -36,6 +37,7 @@ enum {
   OPTION_RESUME,
   OPTION_SHARD,
   OPTION_CHECK,
+  OPTION_ROOFS,
   OPTION_SEED,
   OPTION_PROGRESS,
   OPTION_JSON,
@@ -50,6 +52,7 @@ static const struct option long_options[] = {{"backend", required_argument, NULL
                                              {"resume", no_argument, NULL, OPTION_RESUME},
                                              {"shard", required_argument, NULL, OPTION_SHARD},
                                              {"check", required_argument, NULL, OPTION_CHECK},
+                                             {"roofs", required_argument, NULL, OPTION_ROOFS},
                                              {"seed", required_argument, NULL, OPTION_SEED},
                                              {"progress", required_argument, NULL, OPTION_PROGRESS},
                                              {"json", no_argument, NULL, OPTION_JSON},
@@ -172,6 +175,9 @@ static int parse_options(int argc, char **argv, char *seed_text, size_t seed_byt
       case OPTION_CHECK:
         status = parse_check(optarg, options);
         break;
+      case OPTION_ROOFS:
+        options->roofs_path = optarg;
+        break;
       case OPTION_SEED:
         status = add_seed(optarg, seed_text, seed_bytes, options);
         break;
@@ -202,7 +208,9 @@ int bench_command_sweep(int argc, char **argv) {
     json_array_append_new(command, json_string(argv[i]));
   }
   char seed_text[64];
+  bench_roofs roofs;
   bench_sweep_options options = {.backend = "auto",
+                                 .roofs = &roofs,
                                  .filters = calloc(text_bytes, sizeof(char *)),
                                  .sets = calloc((size_t)argc + 1, sizeof(char *)),
                                  .command = command};

@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -207,7 +208,7 @@ bool bench_folder_has_heads(const bench_folder *folder, const char *problem_id) 
 
 bench_code bench_folder_write(bench_folder *folder, const bench_row *row,
                               const bench_head_row *heads, size_t head_count, const double *samples,
-                              size_t sample_count, bench_error *error) {
+                              const double *clock_mhz, size_t sample_count, bench_error *error) {
   bench_code code = BENCH_OK;
   bool is_new = false;
   if (head_count > 0) {
@@ -223,6 +224,7 @@ bench_code bench_folder_write(bench_folder *folder, const bench_row *row,
     bench_text_copy(sample.mode, sizeof sample.mode, row->mode);
     sample.index = (int64_t)i;
     sample.time_ns = samples[i];
+    sample.sm_mhz = clock_mhz != NULL ? clock_mhz[i] : NAN;
     code = bench_csv_append(folder->samples, &sample, error);
   }
   /* The row is the commit mark: what it stands for is on the disk before it is. A row without

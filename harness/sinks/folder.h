@@ -32,10 +32,11 @@ bool bench_folder_has_row(const bench_folder *folder, const char *case_id, const
 /* Whether heads.csv has the statistics of this problem. */
 bool bench_folder_has_heads(const bench_folder *folder, const char *problem_id);
 
-/* Appends, in the order that makes the sweep row the commit mark: heads, samples, row. */
+/* Appends, in the order that makes the sweep row the commit mark: heads, samples, row. clock_mhz:
+ * the device's clock during each sample, NaN where it is not known, or NULL. */
 bench_code bench_folder_write(bench_folder *folder, const bench_row *row,
                               const bench_head_row *heads, size_t head_count, const double *samples,
-                              size_t sample_count, bench_error *error);
+                              const double *clock_mhz, size_t sample_count, bench_error *error);
 
 /* Replaces manifest.json in one rename. */
 bench_code bench_folder_manifest(bench_folder *folder, json_t *manifest, bench_error *error);

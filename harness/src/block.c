@@ -40,24 +40,21 @@ static int64_t weight_elements(const bench_attn *attn, int64_t heads) {
   return attn->d_model * heads * attn->head_dim;
 }
 
-/* One tensor from the generator, times `scale`, in backend memory. */
-static bench_code make_tensor(const bench_work *work, bench_input input, int64_t layer,
-                              bench_tensor tensor, float scale, int64_t elements, void **out,
-                              bench_error *error) {
+/* One tensor from the generator, times `scale`, into backend memory. */
+static bench_code fill_tensor(const bench_work *work, bench_input input, uint64_t seed,
+                              int64_t layer, bench_tensor tensor, float scale, int64_t elements,
+                              void *out, bench_error *error) {
   const bench_backend *backend = work->backend;
   const bench_attn *attn = &work->attn;
   const size_t bytes = bytes_of(attn, elements);
-  bench_code code = backend->alloc(work->context, bytes, out, error);
-  if (code != BENCH_OK) {
-    return code;
-  }
-  void *host = backend->host_memory ? *out : malloc(bytes);
+  bench_code code = BENCH_OK;
+  void *host = backend->host_memory ? out : malloc(bytes);
   if (host == NULL) {
     return bench_fail(error, BENCH_ERR_NOMEM, "no host memory for %zu bytes of weights", bytes);
   }
-  bench_input_fill_scaled(input, attn->seed, layer, tensor, scale, attn->dtype, host, elements);
+  bench_input_fill_scaled(input, seed, layer, tensor, scale, attn->dtype, host, elements);
   if (!backend->host_memory) {
-    code = backend->upload(work->context, *out, host, bytes, error);
+    code = backend->upload(work->context, out, host, bytes, error);
     free(host);
   }
   return code;
@@ -85,10 +82,20 @@ bench_code bench_block_open(const bench_work *work, int64_t layer, bench_block *
       bench_guarded_alloc(work->backend, work->context, (size_t)x_elements(attn) * sizeof(float),
                           (void **)&out->y, error);
   for (size_t i = 0; code == BENCH_OK && i < sizeof tensors / sizeof tensors[0]; i++) {
-    code = make_tensor(work, tensors[i].input, layer, tensors[i].tensor, tensors[i].scale,
-                       tensors[i].elements, tensors[i].to, error);
+    code = work->backend->alloc(work->context, bytes_of(attn, tensors[i].elements), tensors[i].to,
+                                error);
+    if (code == BENCH_OK) {
+      code = fill_tensor(work, tensors[i].input, attn->seed, layer, tensors[i].tensor,
+                         tensors[i].scale, tensors[i].elements, *tensors[i].to, error);
+    }
   }
   return code;
+}
+
+bench_code bench_block_fill(const bench_work *work, const bench_block *block, int64_t layer,
+                            uint64_t seed, bench_error *error) {
+  return fill_tensor(work, work->attn.input, seed, layer, BENCH_TENSOR_X, 1.0f,
+                     x_elements(&work->attn), block->x, error);
 }
 
 void bench_block_close(const bench_work *work, bench_block *block) {

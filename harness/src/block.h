@@ -30,6 +30,9 @@ const char *bench_block_why_not(const bench_attn *attn, const bench_backend *bac
  * weights of variance 1/k, so that Q, K, V and Y have the variance of X. */
 bench_code bench_block_open(const bench_work *work, int64_t layer, bench_block *out,
                             bench_error *error);
+/* X once more, of another seed; the weights stay. */
+bench_code bench_block_fill(const bench_work *work, const bench_block *block, int64_t layer,
+                            uint64_t seed, bench_error *error);
 void bench_block_close(const bench_work *work, bench_block *block);
 
 /* Enqueue the projections of one layer before and after its attention. */

@@ -30,7 +30,7 @@ bench_code bench_work_launch(const bench_work *work, const bench_kernel *kernel,
       work->attn.scope == BENCH_SCOPE_BLOCK && (stages & BENCH_STAGE_PROJECTIONS) != 0;
   bench_code code = BENCH_OK;
   for (int64_t l = 0; code == BENCH_OK && l < work->attn.layers; l++) {
-    const bench_layer *layer = &work->layers[l % work->layers_distinct];
+    const bench_layer *layer = bench_work_layer(work, l);
     if (projects) {
       code = bench_block_project_in(work, layer, error);
     }

@@ -18,6 +18,10 @@ static const struct {
     {"list", bench_command_list, "kernels, models, masks, stats, devices, columns"},
     {"info", bench_command_info, "machine, devices and build"},
     {"check", bench_command_check, "every kernel against the reference on adversarial shapes"},
+    {"selftest", bench_command_selftest,
+     "is the clock, the flush, the sampling rule to be trusted"},
+    {"calibrate", bench_command_calibrate, "measured roofs: matrix products, bandwidth, clock"},
+    {"capacity", bench_command_capacity, "the longest sequence that fits, per kernel"},
     {"profile", bench_command_profile, "attention statistics and loss of a real model"},
     {"plot", bench_command_plot, "the figures of one result"},
 };
@@ -27,7 +31,7 @@ static void print_help(FILE *to) {
           "bench: attention kernels measured, verified and described\n\n"
           "usage: bench COMMAND [OPTION...]     bench --version     bench COMMAND --help\n\n");
   for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
-    fprintf(to, "  %-8s %s\n", commands[i].name, commands[i].help);
+    fprintf(to, "  %-9s %s\n", commands[i].name, commands[i].help);
   }
   fprintf(to, "\nexample: bench sweep configs/scale.toml\n");
 }

@@ -1,90 +1,285 @@
 /* Samples of one timed region: taken until the answer is good enough or the budget is spent.
  *
- * The stop rule is about the goal, not about noise: the 95 % confidence interval of the median,
- * looked at only when the number of samples has grown by half, so that looking does not bias it.
- * Every sample is kept. Only kernel launches stand between the two ends of the clock. */
+ * The stop rule is about the goal, not about noise: stop_rule.c. Every sample is kept. Only kernel
+ * launches stand between the two ends of the clock.
+ *
+ * Modes. cold: the last-level cache is emptied before each sample. warm: it is not. graph: each
+ * region finds its tensors in no cache, for copies of them are used in turn that fill it five times
+ * over; where the backend has graphs, one graph holds a region for every copy, is launched as one,
+ * and a sample is a region's share of it. sustained: at least 3 s back to back, of which the last
+ * half counts, when clocks have settled; on a device that is waited for, several regions are
+ * enqueued for each sample, so that waiting is no rest. */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
+#include "bench/plan.h"
 #include "bench/samples.h"
 #include "platform/proc.h"
-#include "src/work.h"
+#include "src/watch.h"
 
-#define MIN_SAMPLES 6 /* fewer have no 95 % confidence interval of the median */
 #define MAX_SAMPLES 4096
-#define CI_GOAL 0.005 /* half-width of the interval over the median */
+#define MAX_SUSTAINED_SAMPLES (1 << 20)
+#define MAX_COPIES 65536 /* of tensors so small that the caches hold them anyhow */
+#define SUSTAINED_BATCH_S 0.01
+#define MAX_BATCH 4096
+#define REFRESH_SHARE 0.1 /* of the time, spent on new inputs between samples */
 
-static bench_code take_sample(const bench_work *work, const bench_kernel *kernel, void *workspace,
-                              int stages, bool cold, double *time_ns, bench_error *error) {
+/* One measurement in hand. */
+typedef struct measuring {
+  bench_work *work;
+  const bench_timing *timing;
+  bench_watch watch;
+  void *graph;     /* NULL: launched kernel by kernel */
+  int64_t batch;   /* regions of a sample */
+  int64_t regions; /* timed so far, those that do not count too */
+  double busy_s;   /* that they took */
+  double start_s;
+  double refresh_s;      /* spent on new inputs so far */
+  double last_refresh_s; /* on the last ones */
+} measuring;
+
+static bench_code launch_regions(const bench_work *work, const bench_timing *timing, int stages,
+                                 int64_t batch, bench_error *error) {
+  bench_code code = BENCH_OK;
+  for (int64_t r = 0; code == BENCH_OK && r < batch; r++) {
+    code = bench_work_launch(work, timing->kernel, timing->workspace, stages, error);
+  }
+  return code;
+}
+
+/* Everything that the clock must not see is done before it starts. */
+static bench_code make_ready(const bench_work *work, bench_mode mode, bench_error *error) {
   const bench_backend *backend = work->backend;
-  bench_code code = cold ? backend->flush_cache(work->context, error) : BENCH_OK;
+  bench_code code = mode == BENCH_MODE_COLD ? backend->flush_cache(work->context, error) : BENCH_OK;
   if (code == BENCH_OK) {
     code = backend->sync(work->context, error);
   }
+  if (code == BENCH_OK && backend->hold != NULL) {
+    code = backend->hold(work->context, error);
+  }
+  return code == BENCH_OK ? backend->timer_start(work->context, error) : code;
+}
+
+static bench_code time_stages(const bench_work *work, const bench_timing *timing, int stages,
+                              double *time_ns, bench_error *error) {
+  bench_code code = make_ready(work, timing->mode, error);
   if (code == BENCH_OK) {
-    code = backend->timer_start(work->context, error);
+    code = launch_regions(work, timing, stages, 1, error);
   }
-  if (code != BENCH_OK) {
-    return code;
-  }
-  code = bench_work_launch(work, kernel, workspace, stages, error);
-  return code == BENCH_OK ? backend->timer_stop(work->context, time_ns, error) : code;
+  return code == BENCH_OK ? work->backend->timer_stop(work->context, time_ns, error) : code;
 }
 
-static bool precise_enough(const bench_measurement *taken, double *sorted) {
-  bench_summary summary;
-  bench_summarize(taken->time_ns, taken->count, sorted, &summary);
-  return summary.ci_hi - summary.ci_lo <= 2 * CI_GOAL * summary.median;
+/* The time of one region. */
+static bench_code time_region(measuring *m, double *time_ns, bench_error *error) {
+  const bench_work *work = m->work;
+  const bench_backend *backend = work->backend;
+  bench_code code = make_ready(work, m->timing->mode, error);
+  if (code == BENCH_OK) {
+    code = m->graph != NULL ? backend->graph_launch(work->context, m->graph, error)
+                            : launch_regions(work, m->timing, BENCH_STAGE_ALL, m->batch, error);
+  }
+  if (code == BENCH_OK) {
+    code = backend->timer_stop(work->context, time_ns, error);
+    *time_ns /= (double)m->batch;
+  }
+  return code;
 }
 
-bench_code bench_measure(const bench_work *work, const bench_kernel *kernel, void *workspace,
-                         bench_mode mode, double budget_s, bench_measurement *out,
-                         bench_error *error) {
-  bool sustained = mode == BENCH_MODE_SUSTAINED;
-  int64_t limit = sustained ? 1 << 20 : MAX_SAMPLES;
-  *out = (bench_measurement){.stop_reason = "budget"};
-  out->time_ns = malloc((size_t)limit * sizeof(double));
-  double *sorted = malloc((size_t)limit * sizeof(double));
+static bench_code take_sample(measuring *m, bench_measurement *out, bench_verdict *verdict,
+                              bench_error *error) {
+  bench_work *work = m->work;
+  double *clock_mhz = &out->clock_mhz[out->count];
+  *clock_mhz = NAN;
+  work->set = m->graph == NULL ? m->watch.sample % work->sets : 0;
+  bench_code code = bench_watch_before(&m->watch, error);
+  if (code == BENCH_OK) {
+    code = time_region(m, &out->time_ns[out->count], error);
+  }
+  if (code == BENCH_OK && work->backend->clock_mhz != NULL) {
+    code = work->backend->clock_mhz(work->context, clock_mhz, error);
+  }
+  if (code == BENCH_OK) {
+    code = bench_watch_after(&m->watch, verdict, error);
+  }
+  work->set = 0;
+  if (code == BENCH_OK) {
+    m->regions += m->batch;
+    m->busy_s += 1e-9 * (double)m->batch * out->time_ns[out->count];
+    out->count++;
+  }
+  return code;
+}
+
+/* One launch that nobody times: caches and clocks are then as after any other sample. */
+static bench_code warm_up(measuring *m, double *time_ns, bench_error *error) {
+  return m->timing->mode == BENCH_MODE_COLD ? BENCH_OK : time_region(m, time_ns, error);
+}
+
+/* New inputs for all that follows, where they cost little of the time. Copies keep theirs. */
+static bench_code renew_inputs(measuring *m, bench_error *error) {
+  const double before_s = bench_proc_monotonic_s();
+  if (m->work->attn.input == BENCH_INPUT_MODEL || !m->watch.computes ||
+      m->refresh_s + m->last_refresh_s > REFRESH_SHARE * (before_s - m->start_s)) {
+    return BENCH_OK;
+  }
+  double ignored_ns;
+  bench_code code = bench_work_fill(m->work, bench_watch_secret(), error);
+  m->last_refresh_s = bench_proc_monotonic_s() - before_s;
+  m->refresh_s += m->last_refresh_s;
+  return code == BENCH_OK ? warm_up(m, &ignored_ns, error) : code;
+}
+
+static bench_code sample_until_done(measuring *m, int64_t limit, double *sorted,
+                                    bench_measurement *out, bench_verdict *verdict,
+                                    bench_error *error) {
+  const bool sustained = m->timing->mode == BENCH_MODE_SUSTAINED;
+  const double budget_s = m->timing->budget_s;
+  const double span_s = sustained ? fmax(budget_s, BENCH_SUSTAINED_MIN_S) : budget_s;
+  bench_stop_rule rule = {0};
+  bench_monitor_mark from;
+  bench_monitor_mark to;
   bench_code code = BENCH_OK;
-  if (out->time_ns == NULL || sorted == NULL) {
-    code = bench_fail(error, BENCH_ERR_NOMEM, "no memory for samples");
+  if (sustained) {
+    bench_monitor_rest(m->timing->monitor);
   }
-  double warm_up_ns;
-  if (code == BENCH_OK && mode != BENCH_MODE_COLD) { /* verifying left other data in the caches */
-    code = take_sample(work, kernel, workspace, BENCH_STAGE_ALL, false, &warm_up_ns, error);
-  }
-  double start_s = bench_proc_monotonic_s();
-  double end_s = start_s + (sustained ? fmax(budget_s, BENCH_SUSTAINED_MIN_S) : budget_s);
-  int64_t next_look = MIN_SAMPLES;
-  while (code == BENCH_OK) {
-    code = take_sample(work, kernel, workspace, BENCH_STAGE_ALL, mode == BENCH_MODE_COLD,
-                       &out->time_ns[out->count], error);
-    out->count += code == BENCH_OK;
-    if (sustained && bench_proc_monotonic_s() < start_s + (end_s - start_s) / 2) {
-      out->count = 0; /* only the last half counts, when clocks have settled */
+  bench_monitor_take(m->timing->monitor, &from);
+  m->start_s = bench_proc_monotonic_s();
+  while (code == BENCH_OK && verdict->right) {
+    const int64_t looked_at = rule.next_look;
+    code = take_sample(m, out, verdict, error);
+    const double spent_s = bench_proc_monotonic_s() - m->start_s;
+    if (sustained && spent_s < span_s / 2) {
+      out->count = 0;
     }
-    if (!sustained && out->count == next_look) {
-      if (precise_enough(out, sorted)) {
-        out->stop_reason = "ci";
-        break;
-      }
-      next_look += (next_look + 1) / 2;
+    if (code != BENCH_OK || !verdict->right) {
+      break;
+    }
+    if (!sustained && bench_stop_rule_met(&rule, out->time_ns, out->count, sorted)) {
+      out->stop_reason = "ci";
+      break;
     }
     if (out->count == limit) {
       out->stop_reason = "max_samples";
       break;
     }
-    if (bench_proc_monotonic_s() >= end_s) {
+    if (spent_s >= span_s) {
       break;
     }
+    if (!sustained && looked_at != 0 && rule.next_look != looked_at) {
+      code = renew_inputs(m, error);
+    }
+  }
+  bench_monitor_take(m->timing->monitor, &to);
+  bench_monitor_report_state(&from, &to, &out->state);
+  if (sustained) {
+    bench_monitor_report_energy(m->timing->monitor, &from, &to, m->regions, m->busy_s, &out->state);
+  }
+  return code;
+}
+
+/* The graph of one region for every copy. */
+static bench_code capture(measuring *m, bench_error *error) {
+  bench_work *work = m->work;
+  const bench_backend *backend = work->backend;
+  bench_code code = backend->graph_begin(work->context, error);
+  bench_code launched = code;
+  for (work->set = 0; launched == BENCH_OK && work->set < work->sets; work->set++) {
+    launched = launch_regions(work, m->timing, BENCH_STAGE_ALL, 1, error);
+  }
+  work->set = 0;
+  if (code == BENCH_OK) { /* what was begun is ended, whatever came between */
+    bench_error ignored;
+    code = backend->graph_end(work->context, &m->graph, launched == BENCH_OK ? error : &ignored);
+  }
+  m->batch = work->sets;
+  return launched == BENCH_OK ? code : launched;
+}
+
+/* What a mode needs besides the layers' own tensors. */
+static bench_code prepare_mode(measuring *m, bench_error *error) {
+  bench_work *work = m->work;
+  const bench_backend *backend = work->backend;
+  bench_code code = BENCH_OK;
+  if (m->timing->mode == BENCH_MODE_GRAPH) {
+    const int64_t llc = backend->device(work->context)->llc_bytes;
+    const int64_t one = bench_tensor_bytes(&work->attn, work->layers_distinct);
+    const int64_t wanted = BENCH_GRAPH_CACHES * (llc > 0 ? llc : BENCH_LLC_PRESUMED_BYTES);
+    const int64_t sets = (wanted + one - 1) / one;
+    code = bench_work_add_sets(work, sets < MAX_COPIES ? sets : MAX_COPIES, error);
+    if (code == BENCH_OK && backend->graph_begin != NULL) {
+      code = capture(m, error);
+    }
+  }
+  return code;
+}
+
+/* Regions to a sample: one, but where the device would rest while the host waits for it. */
+static void choose_batch(measuring *m, double region_ns) {
+  if (m->timing->mode == BENCH_MODE_SUSTAINED && !m->work->backend->host_memory) {
+    const double wanted = ceil(SUSTAINED_BATCH_S * 1e9 / fmax(region_ns, 1));
+    m->batch = wanted < MAX_BATCH ? (int64_t)wanted : MAX_BATCH;
+  }
+}
+
+static bench_code sample(measuring *m, bench_measurement *out, bench_verdict *verdict,
+                         bench_error *error) {
+  const bool sustained = m->timing->mode == BENCH_MODE_SUSTAINED;
+  const int64_t limit = sustained ? MAX_SUSTAINED_SAMPLES : MAX_SAMPLES;
+  double region_ns = 0;
+  out->time_ns = malloc((size_t)limit * sizeof(double));
+  out->clock_mhz = malloc((size_t)limit * sizeof(double));
+  double *sorted = malloc((size_t)limit * sizeof(double));
+  bench_code code = BENCH_OK;
+  if (out->time_ns == NULL || out->clock_mhz == NULL || sorted == NULL) {
+    code = bench_fail(error, BENCH_ERR_NOMEM, "no memory for samples");
+  }
+  if (code == BENCH_OK) {
+    code = prepare_mode(m, error);
+  }
+  if (code == BENCH_OK) {
+    code = warm_up(m, &region_ns, error);
+  }
+  if (code == BENCH_OK) {
+    choose_batch(m, region_ns);
+    code = sample_until_done(m, limit, sorted, out, verdict, error);
   }
   free(sorted);
-  if (code != BENCH_OK) {
-    free(out->time_ns);
-    out->time_ns = NULL;
-    return code;
+  return code;
+}
+
+bench_code bench_measure(bench_work *work, const bench_timing *timing, bench_measurement *out,
+                         bench_verdict *verdict, bench_error *error) {
+  measuring m = {.work = work, .timing = timing, .batch = 1};
+  *out = (bench_measurement){.stop_reason = "budget"};
+  bench_code code = bench_watch_open(work, timing->kernel, &m.watch, error);
+  if (code == BENCH_OK) {
+    code = sample(&m, out, verdict, error);
   }
-  return BENCH_OK;
+  if (m.graph != NULL) {
+    work->backend->graph_free(work->context, m.graph);
+  }
+  bench_work_drop_sets(work);
+  if (code == BENCH_OK && verdict->right && m.watch.computes) {
+    bench_verdict unseen;
+    code = bench_verify_unseen(work, timing->kernel, timing->workspace, timing->workspace_bytes,
+                               bench_watch_secret(), &unseen, error);
+    if (code == BENCH_OK && !unseen.right) {
+      verdict->right = false;
+      snprintf(verdict->reason, sizeof verdict->reason,
+               "right before it was timed, but on new inputs behind it: %.400s", unseen.reason);
+    }
+  }
+  if (code != BENCH_OK) {
+    bench_measurement_free(out);
+  }
+  return code;
+}
+
+void bench_measurement_free(bench_measurement *measurement) {
+  free(measurement->time_ns);
+  free(measurement->clock_mhz);
+  *measurement = (bench_measurement){0};
 }
 
 /* Samples of each stage, taken in turn so that a drift of the machine meets both. */
@@ -92,20 +287,19 @@ bench_code bench_measure(const bench_work *work, const bench_kernel *kernel, voi
 #define SHARE_SAMPLES_MIN 3
 #define SHARE_BUDGET 0.25 /* of the case's */
 
-bench_code bench_measure_shares(const bench_work *work, const bench_kernel *kernel, void *workspace,
-                                bench_mode mode, double budget_s, double *projection_share,
-                                double *attention_share, bench_error *error) {
+bench_code bench_measure_shares(bench_work *work, const bench_timing *timing,
+                                double *projection_share, double *attention_share,
+                                bench_error *error) {
   static const int stages[] = {BENCH_STAGE_PROJECTIONS, BENCH_STAGE_ATTENTION};
   double times[2][SHARE_SAMPLES];
   double sorted[SHARE_SAMPLES];
   int64_t count = 0;
   bench_code code = BENCH_OK;
-  const double end_s = bench_proc_monotonic_s() + SHARE_BUDGET * budget_s;
+  const double end_s = bench_proc_monotonic_s() + SHARE_BUDGET * timing->budget_s;
   while (code == BENCH_OK && count < SHARE_SAMPLES &&
          (count < SHARE_SAMPLES_MIN || bench_proc_monotonic_s() < end_s)) {
     for (int s = 0; code == BENCH_OK && s < 2; s++) {
-      code = take_sample(work, kernel, workspace, stages[s], mode == BENCH_MODE_COLD,
-                         &times[s][count], error);
+      code = time_stages(work, timing, stages[s], &times[s][count], error);
     }
     count++;
   }

@@ -7,14 +7,12 @@
 
 const char *bench_plan_why_not(const bench_case *planned, bench_mode mode,
                                const bench_target *target) {
-  if (planned->why_not != NULL) {
-    return planned->why_not;
+  const bench_device *device = &target->device;
+  if (planned->why_not == NULL && mode == BENCH_MODE_GRAPH && device->mem_bytes > 0 &&
+      planned->mem_predicted_bytes > device->mem_bytes - BENCH_GRAPH_CACHES * device->llc_bytes) {
+    return "mode graph: copies that fill the last-level cache five times do not fit in memory";
   }
-  if (mode == BENCH_MODE_GRAPH) {
-    return strcmp(target->device.backend, "cuda") == 0 ? "CUDA graphs are not captured yet"
-                                                       : "graph is a mode of the cuda backend";
-  }
-  return NULL;
+  return planned->why_not;
 }
 
 void bench_plan_row(const bench_plan *plan, const bench_case *planned, bench_mode mode,
@@ -28,7 +26,7 @@ void bench_plan_row(const bench_plan *plan, const bench_case *planned, bench_mod
   bench_text_copy(row->kernel, sizeof row->kernel, planned->family);
   if (planned->kernel != NULL) {
     bench_text_copy(row->variant, sizeof row->variant, planned->kernel->kernel->variant);
-    bench_text_copy(row->kernel_hash, sizeof row->kernel_hash, planned->kernel->source_hash);
+    bench_text_copy(row->kernel_hash, sizeof row->kernel_hash, planned->kernel->code_hash);
     row->workspace_bytes = planned->workspace_bytes;
   }
   bench_text_copy(row->backend, sizeof row->backend, target->device.backend);

@@ -184,15 +184,15 @@ static bench_code fill_from_model(const bench_work *work, const bench_work_reque
   return code;
 }
 
-static void fill_synthetic(const bench_work *work) {
+static void fill_synthetic(const bench_work *work, bench_input input, uint64_t seed) {
   const bench_attn *attn = &work->attn;
   for (int64_t l = 0; l < work->layers_distinct; l++) {
     const bench_layer *layer = &work->layers[l];
-    bench_input_fill(attn->input, attn->seed, l, BENCH_TENSOR_Q, attn->dtype, layer->host_q,
+    bench_input_fill(input, seed, l, BENCH_TENSOR_Q, attn->dtype, layer->host_q,
                      bench_attn_q_elements(attn));
-    bench_input_fill(attn->input, attn->seed, l, BENCH_TENSOR_K, attn->dtype, layer->host_k,
+    bench_input_fill(input, seed, l, BENCH_TENSOR_K, attn->dtype, layer->host_k,
                      bench_attn_kv_elements(attn));
-    bench_input_fill(attn->input, attn->seed, l, BENCH_TENSOR_V, attn->dtype, layer->host_v,
+    bench_input_fill(input, seed, l, BENCH_TENSOR_V, attn->dtype, layer->host_v,
                      bench_attn_kv_elements(attn));
   }
 }
@@ -219,13 +219,84 @@ static bench_code project_layer(const bench_work *work, const bench_layer *layer
   return code;
 }
 
+/* What the host has onto the device, and through a block's projections. */
+static bench_code settle_inputs(bench_work *work, bench_error *error) {
+  bench_code code = BENCH_OK;
+  for (int64_t l = 0; code == BENCH_OK && l < work->layers_distinct; l++) {
+    code = upload_layer(work, &work->layers[l], error);
+    if (code == BENCH_OK && work->attn.scope == BENCH_SCOPE_BLOCK) {
+      code = project_layer(work, &work->layers[l], error);
+    }
+  }
+  return code;
+}
+
+/* A model's inputs to or from their copy. */
+static void copy_own_inputs(const bench_work *work, bool back) {
+  const bench_attn *attn = &work->attn;
+  char *at = work->own_inputs;
+  for (int64_t l = 0; l < work->layers_distinct; l++) {
+    const bench_layer *layer = &work->layers[l];
+    const struct {
+      void *host;
+      size_t bytes;
+    } tensors[] = {{layer->host_q, q_bytes(attn)},
+                   {layer->host_k, kv_bytes(attn)},
+                   {layer->host_v, kv_bytes(attn)}};
+    for (int i = 0; i < 3; i++) {
+      memcpy(back ? tensors[i].host : at, back ? at : tensors[i].host, tensors[i].bytes);
+      at += tensors[i].bytes;
+    }
+  }
+}
+
+bench_code bench_work_keep_inputs(bench_work *work, bench_error *error) {
+  if (work->attn.input != BENCH_INPUT_MODEL || work->own_inputs != NULL) {
+    return BENCH_OK;
+  }
+  const size_t bytes =
+      (size_t)work->layers_distinct * (q_bytes(&work->attn) + 2 * kv_bytes(&work->attn));
+  work->own_inputs = malloc(bytes);
+  if (work->own_inputs == NULL) {
+    return bench_fail(error, BENCH_ERR_NOMEM, "no host memory to keep %zu bytes of input", bytes);
+  }
+  copy_own_inputs(work, false);
+  return BENCH_OK;
+}
+
+bench_code bench_work_fill(bench_work *work, uint64_t seed, bench_error *error) {
+  if (work->input_seed == seed && !work->input_touched) {
+    return BENCH_OK;
+  }
+  const bench_attn *attn = &work->attn;
+  const bool model = attn->input == BENCH_INPUT_MODEL;
+  bench_code code = bench_work_keep_inputs(work, error);
+  if (code == BENCH_OK && model && seed == attn->seed) {
+    copy_own_inputs(work, true);
+  } else if (code == BENCH_OK) {
+    fill_synthetic(work, model ? BENCH_INPUT_NORMAL : attn->input, seed);
+  }
+  for (int64_t l = 0;
+       code == BENCH_OK && attn->scope == BENCH_SCOPE_BLOCK && l < work->layers_distinct; l++) {
+    code = bench_block_fill(work, &work->layers[l].block, l, seed, error);
+  }
+  if (code == BENCH_OK) {
+    code = settle_inputs(work, error);
+  }
+  work->input_seed = seed;
+  work->input_touched = code != BENCH_OK;
+  return code;
+}
+
 bench_code bench_work_open(const bench_backend *backend, bench_context *context,
                            const bench_work_request *request, bench_work *out, bench_error *error) {
   *out = (bench_work){.backend = backend,
                       .context = context,
                       .id = request->id,
                       .attn = request->attn,
-                      .layers_distinct = request->layers_distinct};
+                      .layers_distinct = request->layers_distinct,
+                      .input_seed = request->attn.seed,
+                      .sets = 1};
   out->layers = calloc((size_t)out->layers_distinct, sizeof *out->layers);
   bench_code code = BENCH_OK;
   if (out->layers == NULL) {
@@ -237,14 +308,11 @@ bench_code bench_work_open(const bench_backend *backend, bench_context *context,
   }
   if (code == BENCH_OK && out->attn.input == BENCH_INPUT_MODEL) {
     code = fill_from_model(out, request, error);
-  } else if (code == BENCH_OK) {
-    fill_synthetic(out);
+  } else if (code == BENCH_OK && !request->unfilled) {
+    fill_synthetic(out, out->attn.input, out->attn.seed);
   }
-  for (int64_t l = 0; code == BENCH_OK && l < out->layers_distinct; l++) {
-    code = upload_layer(out, &out->layers[l], error);
-    if (code == BENCH_OK && out->attn.scope == BENCH_SCOPE_BLOCK) {
-      code = project_layer(out, &out->layers[l], error);
-    }
+  if (code == BENCH_OK && !request->unfilled) {
+    code = settle_inputs(out, error);
   }
   if (code == BENCH_OK) {
     code = bench_work_resolve_masks(out, error);
@@ -259,10 +327,12 @@ void bench_work_close(bench_work *work) {
   if (work->backend == NULL) {
     return;
   }
+  bench_work_drop_sets(work);
   for (int64_t l = 0; l < work->layers_distinct; l++) {
     free_layer(work, &work->layers[l]);
   }
   free(work->layers);
+  free(work->own_inputs);
   bench_work_free_masks(work);
   bench_reference_free(work->reference);
   *work = (bench_work){0};

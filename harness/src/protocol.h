@@ -6,6 +6,7 @@
  *   {"op":"case", "problem_id":"..", "kernel":"flash", "mode":"cold", "case_s":0.5,
  *    "verify":"auto"|"whole", "stats":true, "check_lse":false, "layers_distinct":2, "attn":{...},
  *    "model_path":"..", "text_path":".."}            the last two only with a model input
+ *   {"op":"selftest"}, {"op":"calibrate"}            worker_probe.h
  *   {"op":"quit"}
  *
  * Events (worker to parent). Any number of progress events, then exactly one that ends the request
@@ -13,7 +14,8 @@
  *   {"ev":"hello","protocol":1,"device":{..}}
  *   {"ev":"phase","name":"prepare"|"statistics"|"verify"|"measure"}
  *   {"ev":"head","values":{layer, head, rows, ...}}   once per problem, where stats were asked for
- *   {"ev":"result","status":"ok","reason":"","columns":{..},"samples":[ns, ..]}
+ *   {"ev":"result","status":"ok","reason":"","columns":{..},"samples":[ns, ..],
+ *    "sm_mhz":[MHz or null, ..]}                     of each sample; may be left out
  *   {"ev":"error","reason":"..","usage":false}        the request itself could not be served; by
  *                                                     the user's fault if `usage`
  * `columns` holds columns of sweep.csv by name; `values` columns of heads.csv.

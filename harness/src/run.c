@@ -19,6 +19,7 @@
 #include "src/memory_probe.h"
 #include "src/progress.h"
 #include "src/protocol.h"
+#include "src/row_samples.h"
 #include "src/sweep.h"
 
 typedef struct run_state {
@@ -38,6 +39,8 @@ typedef struct run_state {
   bench_head_means statistics;
   bench_memory_probe memory;
   bench_dense_times dense;
+  bench_burst burst;
+  double *clock_mhz; /* the device's, during each sample in hand, or NULL */
 } run_state;
 
 bool bench_status_needs_restart(const char *status) {
@@ -90,6 +93,9 @@ static bool fill_times(run_state *run, const bench_problem *problem, const doubl
     row->tflops = (double)row->flops / summary.median / 1e3;
     row->gb_per_s = (double)row->bytes_min / summary.median;
     row->tokens_per_s = (double)(attn->batch * attn->seq_q) / summary.median * 1e9;
+    if (run->options->roofs_path != NULL) {
+      row->pct_of_roof = bench_roofs_pct(run->options->roofs, attn, &run->target->device, row);
+    }
     if (attn->scope != BENCH_SCOPE_ATTENTION) {
       return true; /* the projections have no mask: an ideal would have to leave them out */
     }
@@ -124,10 +130,10 @@ static double *samples_of(const json_t *result, size_t *count) {
 /* What a worker may say of its case; all else is the plan's, or follows from the samples. */
 static void take_columns(json_t *columns, bench_row *row) {
   static const char *const told[] = {
-      "variant",          "kernel_hash",    "workspace_bytes", "mem_peak_bytes", "stop_reason",
-      "err_max_abs",      "err_rel_l2",     "err_tolerance",   "rows_checked",   "sm_mhz",
-      "throttle",         "temp_c",         "power_w",         "energy_j",       "energy_valid",
-      "projection_share", "attention_share"};
+      "variant",      "kernel_hash",      "workspace_bytes", "mem_peak_bytes", "stop_reason",
+      "err_max_abs",  "err_rel_l2",       "err_tolerance",   "rows_checked",   "throttle",
+      "steal_pct",    "load_1min",        "temp_c",          "power_w",        "energy_j",
+      "energy_valid", "projection_share", "attention_share"};
   json_t *kept = json_object();
   for (size_t i = 0; i < sizeof told / sizeof told[0]; i++) {
     json_object_set(kept, told[i], json_object_get(columns, told[i]));
@@ -163,6 +169,9 @@ static double *take_result(run_state *run, const bench_problem *problem, const j
     set_status(row, "failed", "the worker sent no samples");
     *sample_count = 0;
   }
+  bench_row_judge_samples(row, samples, *sample_count);
+  bench_row_compare_burst(row, &run->burst);
+  run->clock_mhz = bench_row_take_clock(row, result, *sample_count);
   return samples;
 }
 
@@ -254,8 +263,10 @@ static void run_one(void *context, size_t index, bench_gbench_result *result) {
   }
   bench_row_finish(&row);
   run->code = bench_folder_write(run->folder, &row, run->statistics.heads, run->statistics.count,
-                                 samples, sample_count, run->error);
+                                 samples, run->clock_mhz, sample_count, run->error);
   free(samples);
+  free(run->clock_mhz);
+  run->clock_mhz = NULL;
   count_status(run->tally, row.status);
   if (isfinite(row.time_ns_median)) {
     result->time_s = row.time_ns_median * 1e-9;

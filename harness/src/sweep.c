@@ -95,6 +95,9 @@ static bench_code make_plan(sweep *s) {
       code = BENCH_OK;
     }
   }
+  if (code == BENCH_OK && options->roofs_path != NULL && s->target.absent[0] == '\0') {
+    code = bench_roofs_load(options->roofs_path, &s->target.device, options->roofs, &s->error);
+  }
   if (code == BENCH_OK) {
     code = bench_plan_build(&s->config, &s->target, &s->plan, &s->error);
   }

@@ -6,6 +6,7 @@
 
 #include "bench/config.h"
 #include "bench/plan.h"
+#include "bench/roofs.h"
 #include "sinks/folder.h"
 #include "src/supervisor.h"
 
@@ -30,6 +31,8 @@ typedef struct bench_sweep_options {
   bool resume;
   bool check_lse; /* statistics once more by LSE identities */
   bool json;
+  const char *roofs_path; /* of bench calibrate, or NULL */
+  bench_roofs *roofs;     /* where they are read to */
   bench_progress progress;
   json_t *command; /* the words of the command line as given, for the manifest */
 } bench_sweep_options;

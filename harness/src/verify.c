@@ -1,213 +1,22 @@
-/* Is a kernel's result right? Judged before it is timed, against attention in double precision.
- *
- * The bound is FlashAttention's rule with factor 2, from the problem's own data:
- *   max |O - ref| <= 2 max |naive - ref| + 2 max |((ref + 0.3) - 0.3) - ref|
- * where naive is the same attention computed plainly in the dtype, and the last term, evaluated
- * in the dtype, is what rounding the output alone can cost. The log-sum-exp is float whatever the
- * dtype; it must agree to 1e-4 (1 + |ref|). Both maxima are over the rows that are checked. */
+/* Is a kernel's result right? Judged before it is timed, while it is, and once more at the end on
+ * inputs that it has never seen, against attention in double precision: reference.c. The
+ * log-sum-exp is float whatever the dtype; it must agree to 1e-4 (1 + |ref|). */
 #include <inttypes.h>
 #include <math.h>
-#include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "bench/input.h"
-#include "bench/plan.h"
-#include "cpu/reference.h"
-#include "src/work.h"
+#include "src/reference.h"
 
-#define WHOLE_FLOPS 1e10      /* up to here the whole output is compared */
-#define WHOLE_VALUES 33554432 /* and only if its reference fits in 256 MB */
-#define SAMPLED_ROWS 256
 #define LSE_TOLERANCE 1e-4
 
-struct bench_reference {
-  bool whole;
-  int64_t count;
-  int64_t *rows; /* [count] index into (layer, batch, head, row), ascending */
-  double *o;     /* [count][head_dim] */
-  double *lse;   /* [count] */
-  double tolerance;
-};
-
-void bench_reference_free(bench_reference *reference) {
-  if (reference != NULL) {
-    free(reference->rows);
-    free(reference->o);
-    free(reference->lse);
-    free(reference);
-  }
-}
-
-static int compare_int64(const void *a, const void *b) {
-  int64_t x = *(const int64_t *)a;
-  int64_t y = *(const int64_t *)b;
-  return (x > y) - (x < y);
-}
-
-/* Rows where kernels go wrong: the ends, the tile edges, the places where a mask changes. Returns
- * how many of the query rows it wrote. */
-static int64_t edge_rows(const bench_attn *attn, int64_t *rows) {
-  const int64_t shift = attn->seq_q - attn->seq_kv; /* row of position 0 */
-  const int64_t block = bench_mask_block(attn);
-  const int64_t edges[] = {0,
-                           16,
-                           32,
-                           64,
-                           128,
-                           256,
-                           attn->seq_q,
-                           attn->seq_q / 64 * 64,
-                           attn->seq_q / 128 * 128,
-                           shift,
-                           shift + attn->mask.window,
-                           shift + attn->mask.sink,
-                           shift + attn->mask.sink + attn->mask.window,
-                           shift + block};
-  int64_t count = 0;
-  for (size_t i = 0; i < sizeof edges / sizeof edges[0]; i++) {
-    for (int64_t row = edges[i] - 1; row <= edges[i] + 1; row++) {
-      if (row >= 0 && row < attn->seq_q) {
-        rows[count++] = row;
-      }
-    }
-  }
-  return count;
-}
-
-static int64_t choose_rows(const bench_work *work, bool whole, int64_t *rows) {
-  const bench_attn *attn = &work->attn;
-  int64_t total = work->layers_distinct * bench_attn_rows(attn);
-  int64_t count = 0;
-  if (whole) {
-    for (int64_t i = 0; i < total; i++) {
-      rows[count++] = i;
-    }
-    return count;
-  }
-  for (int64_t i = 0; i < SAMPLED_ROWS; i++) {
-    rows[count++] = (int64_t)(bench_hash64(work->id, 0x726f7773, (uint64_t)i) % (uint64_t)total);
-  }
-  int64_t edges[64];
-  int64_t edge_count = edge_rows(attn, edges);
-  for (int64_t i = 0; i < edge_count; i++) {
-    rows[count++] = edges[i];                       /* first layer, sequence and head */
-    rows[count++] = total - attn->seq_q + edges[i]; /* last ones */
-  }
-  qsort(rows, (size_t)count, sizeof *rows, compare_int64);
-  int64_t unique = 0;
-  for (int64_t i = 0; i < count; i++) {
-    if (unique == 0 || rows[i] != rows[unique - 1]) {
-      rows[unique++] = rows[i];
-    }
-  }
-  return unique;
-}
-
-/* What rounding an output value can cost, in the dtype. */
-static double rounding_error(bench_dtype dtype, double reference) {
-  float there = bench_round_to(dtype, (float)reference);
-  float up = bench_round_to(dtype, there + 0.3f);
-  float back = bench_round_to(dtype, up - 0.3f);
-  return fabs((double)back - (double)there);
-}
-
-typedef struct row_error {
-  double naive;
-  double rounding;
-} row_error;
-
-/* One row's reference, and the errors that make the tolerance. */
-static row_error reference_row(const bench_work *work, bench_reference *reference, int64_t index,
-                               double *scratch, float *naive) {
-  const bench_attn *attn = &work->attn;
-  int64_t flat = reference->rows[index];
-  int64_t row = flat % attn->seq_q;
-  int64_t head = flat / attn->seq_q % attn->heads_q;
-  int64_t batch = flat / attn->seq_q / attn->heads_q % attn->batch;
-  const bench_layer *layer = &work->layers[flat / bench_attn_rows(attn)];
-  const bench_blocklist *list = bench_segment_list(layer->segment);
-  double *o = reference->o + index * attn->head_dim;
-  bench_reference_row(&layer->segment->attn, list, layer->host_q, layer->host_k, layer->host_v,
-                      batch, head, row, scratch, o, &reference->lse[index]);
-  bench_naive_row(&layer->segment->attn, list, layer->host_q, layer->host_k, layer->host_v, batch,
-                  head, row, (float *)scratch, naive);
-  row_error error = {0};
-  for (int64_t d = 0; d < attn->head_dim; d++) {
-    error.naive = fmax(error.naive, fabs((double)naive[d] - o[d]));
-    error.rounding = fmax(error.rounding, rounding_error(attn->dtype, o[d]));
-  }
-  return error;
-}
-
-static bench_code fill_reference(const bench_work *work, bench_reference *reference,
-                                 bench_error *error) {
-  const bench_attn *attn = &work->attn;
-  double naive_error = 0;
-  double rounding = 0;
-  bool out_of_memory = false;
-#pragma omp parallel reduction(max : naive_error, rounding) reduction(|| : out_of_memory)
-  {
-    double *scratch = malloc((size_t)(attn->seq_kv + 64) * sizeof *scratch);
-    float *naive = malloc((size_t)attn->head_dim * sizeof *naive);
-    out_of_memory = scratch == NULL || naive == NULL;
-#pragma omp for schedule(dynamic, 16)
-    for (int64_t i = 0; i < reference->count; i++) {
-      if (!out_of_memory) {
-        row_error found = reference_row(work, reference, i, scratch, naive);
-        naive_error = fmax(naive_error, found.naive);
-        rounding = fmax(rounding, found.rounding);
-      }
-    }
-    free(scratch);
-    free(naive);
-  }
-  reference->tolerance = 2 * naive_error + 2 * rounding;
-  return out_of_memory ? bench_fail(error, BENCH_ERR_NOMEM, "no memory for the reference")
-                       : BENCH_OK;
-}
-
-static bench_code make_reference(bench_work *work, bool whole, bench_error *error) {
-  const bench_attn *attn = &work->attn;
-  bench_attn once = *attn;
-  once.layers = work->layers_distinct;
-  once.scope = BENCH_SCOPE_ATTENTION; /* the projections are looked at apart */
-  bench_work_count count;
-  bench_code code = bench_count_work(&once, &count, error);
-  if (code != BENCH_OK) {
-    return code;
-  }
-  int64_t total = work->layers_distinct * bench_attn_rows(attn);
-  whole = whole || (count.flops != BENCH_MISSING_INT && (double)count.flops <= WHOLE_FLOPS &&
-                    total <= WHOLE_VALUES / attn->head_dim);
-  if (work->reference != NULL && (work->reference->whole || !whole)) {
-    return BENCH_OK;
-  }
-  bench_reference_free(work->reference);
-  work->reference = NULL;
-  bench_reference *reference = calloc(1, sizeof *reference);
-  if (reference != NULL) {
-    reference->rows = malloc((size_t)(whole ? total : SAMPLED_ROWS + 256) * sizeof(int64_t));
-  }
-  if (reference != NULL && reference->rows != NULL) {
-    reference->whole = whole;
-    reference->count = choose_rows(work, whole, reference->rows);
-    reference->o = malloc((size_t)(reference->count * attn->head_dim) * sizeof(double));
-    reference->lse = malloc((size_t)reference->count * sizeof(double));
-  }
-  if (reference == NULL || reference->o == NULL || reference->lse == NULL) {
-    bench_reference_free(reference);
-    return bench_fail(error, BENCH_ERR_NOMEM, "no memory for the reference");
-  }
-  code = fill_reference(work, reference, error);
-  if (code != BENCH_OK) {
-    bench_reference_free(reference);
-    return code;
-  }
-  work->reference = reference;
-  return BENCH_OK;
-}
+/* How precise a kernel is was judged before, on the problem's own inputs, which are the same in
+ * every run. Rows and inputs that are drawn while and after it is timed are others in each run, and
+ * in fp32 one draw in some hundred is by a fifth beyond the bound of its own few rows. What is
+ * asked there is whether the kernel computed at all: what it did not is off by as much as values
+ * are. */
+#define DRAWN_FACTOR 4
 
 /* One layer's outputs on the host, as float. */
 typedef struct outputs {
@@ -285,14 +94,12 @@ typedef struct error_sums {
   double reference2;
 } error_sums;
 
-static void compare_row(const bench_work *work, int64_t index, const outputs *out,
-                        bench_verdict *verdict, error_sums *sums) {
-  const bench_attn *attn = &work->attn;
-  const bench_reference *reference = work->reference;
+/* One row, `got` and `lse`, against row `index` of the reference. */
+static void compare_row(const bench_attn *attn, const bench_reference *reference, int64_t index,
+                        const float *got, float lse, bench_verdict *verdict, error_sums *sums) {
   int64_t row = reference->rows[index] % bench_attn_rows(attn);
   int64_t layer = reference->rows[index] / bench_attn_rows(attn);
   const double *expected = reference->o + index * attn->head_dim;
-  const float *got = out->o + row * attn->head_dim;
   double worst = 0;
   for (int64_t d = 0; d < attn->head_dim; d++) {
     double difference = fabs((double)got[d] - expected[d]);
@@ -308,16 +115,39 @@ static void compare_row(const bench_work *work, int64_t index, const outputs *ou
              reference->tolerance);
     wrong(verdict, what, attn, layer, row);
   }
-  double lse = reference->lse[index];
-  bool lse_right = isinf(lse)
-                       ? (double)out->lse[row] == lse
-                       : fabs((double)out->lse[row] - lse) <= LSE_TOLERANCE * (1 + fabs(lse));
+  double expected_lse = reference->lse[index];
+  bool lse_right = isinf(expected_lse) ? (double)lse == expected_lse
+                                       : fabs((double)lse - expected_lse) <=
+                                             LSE_TOLERANCE * (1 + fabs(expected_lse));
   if (!lse_right) {
     char what[128];
-    snprintf(what, sizeof what, "LSE %.9g where the reference has %.9g", (double)out->lse[row],
-             lse);
+    snprintf(what, sizeof what, "LSE %.9g where the reference has %.9g", (double)lse, expected_lse);
     wrong(verdict, what, attn, layer, row);
   }
+}
+
+bench_code bench_verify_row(const bench_work *work, int64_t layer, int64_t row, const float *o,
+                            float lse, bench_verdict *verdict, bench_error *error) {
+  const bench_attn *attn = &work->attn;
+  int64_t flat = layer * bench_attn_rows(attn) + row;
+  double expected_lse;
+  bench_reference one = {.count = 1, .rows = &flat, .lse = &expected_lse};
+  double *scratch = malloc(bench_reference_scratch(attn));
+  float *naive = malloc((size_t)attn->head_dim * sizeof *naive);
+  one.o = malloc((size_t)attn->head_dim * sizeof *one.o);
+  bench_code code = BENCH_OK;
+  if (scratch == NULL || naive == NULL || one.o == NULL) {
+    code = bench_fail(error, BENCH_ERR_NOMEM, "no memory to check a row");
+  } else {
+    const bench_row_error found = bench_reference_fill_row(work, &one, 0, scratch, naive);
+    error_sums sums = {0};
+    one.tolerance = DRAWN_FACTOR * fmax(bench_reference_tolerance(found), verdict->err_tolerance);
+    compare_row(attn, &one, 0, o, lse, verdict, &sums);
+  }
+  free(scratch);
+  free(naive);
+  free(one.o);
+  return code;
 }
 
 static bench_code compare_layers(bench_work *work, bool values, bench_verdict *verdict,
@@ -337,7 +167,9 @@ static bench_code compare_layers(bench_work *work, bool values, bench_verdict *v
     }
     scan_layer(&work->attn, l, &out, verdict);
     while (values && next < work->reference->count && work->reference->rows[next] / rows == l) {
-      compare_row(work, next++, &out, verdict, &sums);
+      const int64_t row = work->reference->rows[next] % rows;
+      compare_row(&work->attn, work->reference, next++, out.o + row * work->attn.head_dim,
+                  out.lse[row], verdict, &sums);
     }
   }
   if (values && sums.reference2 > 0) {
@@ -347,25 +179,22 @@ static bench_code compare_layers(bench_work *work, bool values, bench_verdict *v
   return code;
 }
 
-bench_code bench_verify(bench_work *work, const bench_kernel *kernel, void *workspace,
-                        size_t workspace_bytes, bool whole, bench_verdict *verdict,
-                        bench_error *error) {
-  *verdict =
-      (bench_verdict){.right = true, .err_max_abs = NAN, .err_rel_l2 = NAN, .err_tolerance = NAN};
-  bool computes = strcmp(kernel->family, "null") != 0;
-  bool values = computes && work->attn.input != BENCH_INPUT_HUGE;
-  bench_code code = values ? make_reference(work, whole, error) : BENCH_OK;
-  if (code == BENCH_OK) {
-    code = bench_work_poison(work, error);
-  }
-  if (code == BENCH_OK) {
-    code = bench_work_launch(work, kernel, workspace, BENCH_STAGE_ALL, error);
-  }
-  if (code == BENCH_OK) {
-    code = work->backend->sync(work->context, error);
-  }
-  if (code == BENCH_OK && computes) {
-    verdict->err_tolerance = values ? work->reference->tolerance : NAN;
+bool bench_kernel_computes(const bench_kernel *kernel) {
+  return strcmp(kernel->family, "null") != 0;
+}
+
+/* Whether this problem's outputs have values to compare; NaN and bounds are looked at anyway. */
+static bool has_values(const bench_work *work, const bench_kernel *kernel) {
+  return bench_kernel_computes(kernel) && work->attn.input != BENCH_INPUT_HUGE;
+}
+
+/* Looks at the outputs as they stand. */
+static bench_code look_at_outputs(bench_work *work, const bench_kernel *kernel, void *workspace,
+                                  size_t workspace_bytes, bench_verdict *verdict,
+                                  bench_error *error) {
+  const bool values = has_values(work, kernel);
+  bench_code code = BENCH_OK;
+  if (bench_kernel_computes(kernel)) {
     code = compare_layers(work, values, verdict, error);
   }
   if (code == BENCH_OK && values && work->attn.scope == BENCH_SCOPE_BLOCK) {
@@ -385,5 +214,113 @@ bench_code bench_verify(bench_work *work, const bench_kernel *kernel, void *work
     snprintf(verdict->reason, sizeof verdict->reason, "wrote outside its %s",
              intact ? "workspace" : "outputs");
   }
+  return code;
+}
+
+static uint64_t mix(uint64_t sum, const void *tensor, size_t bytes) {
+  const unsigned char *at = tensor;
+  for (size_t i = 0; i + sizeof(uint64_t) <= bytes; i += sizeof(uint64_t)) {
+    uint64_t word;
+    memcpy(&word, at + i, sizeof word);
+    sum = (sum ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+  }
+  for (size_t i = bytes / sizeof(uint64_t) * sizeof(uint64_t); i < bytes; i++) {
+    sum = (sum ^ at[i]) * UINT64_C(0x9e3779b97f4a7c15);
+  }
+  return sum;
+}
+
+/* A sum over all inputs: the host's, or what the device has, which is the same until a kernel
+ * writes there. */
+static bench_code sum_inputs(const bench_work *work, bool of_device, uint64_t *sum,
+                             bench_error *error) {
+  const bench_attn *attn = &work->attn;
+  const size_t item = bench_dtype_bytes(attn->dtype);
+  const size_t q = (size_t)bench_attn_q_elements(attn) * item;
+  const size_t kv = (size_t)bench_attn_kv_elements(attn) * item;
+  const bool apart = of_device && !work->backend->host_memory;
+  void *bounce = apart ? malloc(q > kv ? q : kv) : NULL;
+  bench_code code = BENCH_OK;
+  if (apart && bounce == NULL) {
+    code = bench_fail(error, BENCH_ERR_NOMEM, "no memory to look at the inputs");
+  }
+  *sum = 0;
+  for (int64_t l = 0; code == BENCH_OK && l < work->layers_distinct; l++) {
+    const bench_layer *layer = &work->layers[l];
+    const void *const host[] = {layer->host_q, layer->host_k, layer->host_v};
+    const void *const device[] = {layer->q, layer->k, layer->v};
+    for (int i = 0; code == BENCH_OK && i < 3; i++) {
+      const size_t bytes = i == 0 ? q : kv;
+      if (apart) {
+        code = work->backend->download(work->context, bounce, device[i], bytes, error);
+      }
+      *sum = mix(*sum, apart ? bounce : host[i], bytes);
+    }
+  }
+  free(bounce);
+  return code;
+}
+
+static bench_code verify(bench_work *work, const bench_kernel *kernel, void *workspace,
+                         size_t workspace_bytes, bench_reference_rows rows, bench_verdict *verdict,
+                         bench_error *error) {
+  *verdict =
+      (bench_verdict){.right = true, .err_max_abs = NAN, .err_rel_l2 = NAN, .err_tolerance = NAN};
+  const bool values = has_values(work, kernel);
+  const bool reads_only = work->attn.scope == BENCH_SCOPE_ATTENTION; /* projections write Q, K, V */
+  uint64_t before = 0;
+  uint64_t after = 0;
+  bench_code code = values ? bench_reference_make(work, rows, error) : BENCH_OK;
+  if (code == BENCH_OK && reads_only) {
+    code = sum_inputs(work, false, &before, error);
+  }
+  if (code == BENCH_OK) {
+    code = bench_work_poison(work, error);
+  }
+  if (code == BENCH_OK) {
+    code = bench_work_launch(work, kernel, workspace, BENCH_STAGE_ALL, error);
+  }
+  if (code == BENCH_OK) {
+    code = work->backend->sync(work->context, error);
+  }
+  if (code == BENCH_OK) {
+    verdict->err_tolerance = values ? work->reference->tolerance : NAN;
+    code = look_at_outputs(work, kernel, workspace, workspace_bytes, verdict, error);
+  }
+  if (code == BENCH_OK && reads_only && verdict->right) {
+    code = sum_inputs(work, true, &after, error);
+    verdict->right = code != BENCH_OK || before == after;
+    snprintf(verdict->reason, sizeof verdict->reason, "%s",
+             verdict->right ? "" : "wrote into its inputs");
+  }
+  return code;
+}
+
+bench_code bench_verify(bench_work *work, const bench_kernel *kernel, void *workspace,
+                        size_t workspace_bytes, bool whole, bench_verdict *verdict,
+                        bench_error *error) {
+  return verify(work, kernel, workspace, workspace_bytes,
+                whole ? BENCH_ROWS_WHOLE : BENCH_ROWS_SAMPLED, verdict, error);
+}
+
+/* The reference of the problem's own inputs is put aside: the next kernel needs it. */
+bench_code bench_verify_unseen(bench_work *work, const bench_kernel *kernel, void *workspace,
+                               size_t workspace_bytes, uint64_t seed, bench_verdict *verdict,
+                               bench_error *error) {
+  bench_reference *own = work->reference;
+  work->reference = NULL;
+  bench_code code = bench_work_fill(work, seed, error);
+  if (code == BENCH_OK && has_values(work, kernel)) {
+    code = bench_reference_make(work, BENCH_ROWS_FEW, error);
+  }
+  if (code == BENCH_OK && work->reference != NULL) {
+    const double bound = work->reference->tolerance;
+    work->reference->tolerance = DRAWN_FACTOR * fmax(bound, own != NULL ? own->tolerance : 0);
+  }
+  if (code == BENCH_OK) {
+    code = verify(work, kernel, workspace, workspace_bytes, BENCH_ROWS_FEW, verdict, error);
+  }
+  bench_reference_free(work->reference);
+  work->reference = own;
   return code;
 }

@@ -7,6 +7,7 @@
 #include "bench/config.h"
 #include "bench/stat.h"
 #include "src/block.h"
+#include "src/monitor.h"
 
 /* The mask that one or more layers have, resolved. */
 typedef struct bench_segment {
@@ -39,6 +40,13 @@ typedef struct bench_work {
   bench_layer *layers; /* [layers_distinct] */
   bench_segment *segments;
   int64_t segment_count;
+  uint64_t input_seed; /* of what the tensors hold now; the problem's own after opening */
+  bool input_touched;  /* single rows of Q are not of that seed */
+  void *own_inputs;    /* host copy of a model's Q, K and V once they are overwritten, or NULL */
+  bench_layer *copies; /* [(sets - 1) * layers_distinct], see bench_work_add_sets */
+  void *copies_memory; /* what they stand in */
+  int64_t sets;
+  int64_t set;                /* the one that a launch uses: 0 the layers themselves */
   bench_reference *reference; /* NULL until the first verification */
 } bench_work;
 
@@ -49,12 +57,35 @@ typedef struct bench_work_request {
   int64_t layers_distinct;
   const char *model_path; /* BENCH_INPUT_MODEL */
   const char *text_path;  /* BENCH_INPUT_MODEL; NULL: the folder's own */
+  bool unfilled;          /* inputs keep what the memory had */
 } bench_work_request;
 
 /* Allocates and fills. After a failure there is nothing to close. */
 bench_code bench_work_open(const bench_backend *backend, bench_context *context,
                            const bench_work_request *request, bench_work *out, bench_error *error);
 void bench_work_close(bench_work *work);
+
+/* Fills the inputs of every layer anew: with the problem's own seed they are again what they were
+ * after opening, with another they have the same shape and distribution (a model's inputs: a normal
+ * one). Nothing is done where they are so already. Block lists stay as they are. */
+bench_code bench_work_fill(bench_work *work, uint64_t seed, bench_error *error);
+
+/* Before a row of a model's inputs is overwritten; nothing to do for others, which can be made
+ * again. */
+bench_code bench_work_keep_inputs(bench_work *work, bench_error *error);
+
+/* copies.c. Copies of all the layers' tensors, until `sets` of them stand side by side, so that a
+ * launch can find its tensors in no cache. They share masks and, of a block, X, Y and the weights.
+ * Dropped by bench_work_drop_sets or with the work. */
+bench_code bench_work_add_sets(bench_work *work, int64_t sets, bench_error *error);
+void bench_work_drop_sets(bench_work *work);
+
+/* Layer l of the timed region. */
+static inline const bench_layer *bench_work_layer(const bench_work *work, int64_t l) {
+  const int64_t index = l % work->layers_distinct;
+  return work->set == 0 ? &work->layers[index]
+                        : &work->copies[(work->set - 1) * work->layers_distinct + index];
+}
 
 /* The resolved mask, for the reference and the statistics; NULL for a simple one. */
 static inline const bench_blocklist *bench_segment_list(const bench_segment *segment) {
@@ -107,21 +138,49 @@ bench_code bench_verify(bench_work *work, const bench_kernel *kernel, void *work
                         bench_error *error);
 void bench_reference_free(bench_reference *reference);
 
-/* measure.c */
+/* The same after timing, on inputs of a seed that the kernel has not seen, for a few rows. Leaves
+ * the inputs of that seed behind, and the reference of the problem's own. */
+bench_code bench_verify_unseen(bench_work *work, const bench_kernel *kernel, void *workspace,
+                               size_t workspace_bytes, uint64_t seed, bench_verdict *verdict,
+                               bench_error *error);
+
+/* One row of distinct layer `layer`, as the kernel has left it, against the host's inputs as they
+ * are now. verdict->err_tolerance is the bound of the problem, which a row's own may exceed. */
+bench_code bench_verify_row(const bench_work *work, int64_t layer, int64_t row, const float *o,
+                            float lse, bench_verdict *verdict, bench_error *error);
+
+/* The family `null` computes nothing: there is nothing to compare. */
+bool bench_kernel_computes(const bench_kernel *kernel);
+
+/* measure.c: what is timed. */
+typedef struct bench_timing {
+  const bench_kernel *kernel;
+  void *workspace;
+  size_t workspace_bytes;
+  bench_mode mode;
+  double budget_s;
+  bench_monitor *monitor;
+} bench_timing;
+
 typedef struct bench_measurement {
-  double *time_ns; /* raw samples in the order taken; the caller frees */
+  double *time_ns;   /* raw samples in the order taken; bench_measurement_free */
+  double *clock_mhz; /* the device's clock during each; NaN: not known */
   int64_t count;
-  const char *stop_reason; /* "ci", "budget", "max_samples" */
+  const char *stop_reason;    /* "ci", "budget", "max_samples" */
+  bench_monitor_report state; /* of the device from the first sample to the last */
 } bench_measurement;
 
-bench_code bench_measure(const bench_work *work, const bench_kernel *kernel, void *workspace,
-                         bench_mode mode, double budget_s, bench_measurement *out,
-                         bench_error *error);
+/* Times the region in the given mode, watching that the kernel computes each time (watch.h), and
+ * verifies it once more on inputs that it has not seen. A finding makes `verdict`, which is that of
+ * the verification before, wrong. Inputs are not the problem's own afterwards: bench_work_fill. */
+bench_code bench_measure(bench_work *work, const bench_timing *timing, bench_measurement *out,
+                         bench_verdict *verdict, bench_error *error);
+void bench_measurement_free(bench_measurement *measurement);
 
 /* Scope block: the median times of the projections alone and of the attention alone, each over all
  * layers, taken in turn in the given mode with the same rule. */
-bench_code bench_measure_shares(const bench_work *work, const bench_kernel *kernel, void *workspace,
-                                bench_mode mode, double budget_s, double *projection_share,
-                                double *attention_share, bench_error *error);
+bench_code bench_measure_shares(bench_work *work, const bench_timing *timing,
+                                double *projection_share, double *attention_share,
+                                bench_error *error);
 
 #endif

@@ -12,6 +12,7 @@
 #include "platform/threads.h"
 #include "src/protocol.h"
 #include "src/worker_case.h"
+#include "src/worker_probe.h"
 
 void bench_worker_send(bench_worker *s, json_t *event) {
   json_dumpf(event, s->out, JSON_COMPACT);
@@ -52,16 +53,19 @@ static void handle_hello(bench_worker *s, const json_t *request) {
     s->backend->flush_cache(s->context, &error);
   }
   s->backend->memory_free(s->context, &s->memory_free_at_start, &error);
+  bench_monitor_open(&device, &s->monitor);
   bench_worker_send(s, json_pack("{s:s s:i s:o}", "ev", "hello", "protocol", BENCH_PROTOCOL,
                                  "device", bench_device_to_json(&device)));
 }
 
-/* A mode of timing, or one of the two tasks that time nothing. */
+/* A mode of timing, or one of the tasks that time nothing. */
 static bool read_mode(const char *mode, bench_worker_request *out) {
   if (strcmp(mode, "check") == 0) {
     out->task = BENCH_TASK_CHECK;
   } else if (strcmp(mode, "memory") == 0) {
     out->task = BENCH_TASK_MEMORY;
+  } else if (strcmp(mode, "fit") == 0) {
+    out->task = BENCH_TASK_FIT;
   } else {
     out->task = BENCH_TASK_MEASURE;
     return bench_mode_parse(mode, &out->mode);
@@ -90,7 +94,8 @@ static bench_code read_request(const json_t *json, bench_worker_request *out, be
   if (code != BENCH_OK) {
     return code;
   }
-  if (out->task == BENCH_TASK_MEMORY) {
+  out->work.unfilled = out->task == BENCH_TASK_FIT;
+  if (out->task == BENCH_TASK_MEMORY || out->task == BENCH_TASK_FIT) {
     out->work.attn.input = BENCH_INPUT_NORMAL; /* a model's forward pass takes memory of its own */
   }
   if (out->work.layers_distinct < 1 || out->work.layers_distinct > out->work.attn.layers) {
@@ -138,8 +143,10 @@ static void handle_case(bench_worker *s, const json_t *json) {
     bench_text_copy(row.reason, sizeof row.reason, error.message);
   }
   bench_worker_send(
-      s, json_pack("{s:s s:s s:s s:o s:o*}", "ev", "result", "status", status, "reason", row.reason,
-                   "columns", bench_fields_to_json(&bench_sweep_table, &row), "samples", samples));
+      s, json_pack("{s:s s:s s:s s:o s:o* s:o*}", "ev", "result", "status", status, "reason",
+                   row.reason, "columns", bench_fields_to_json(&bench_sweep_table, &row), "samples",
+                   samples, "sm_mhz", s->clock_mhz));
+  s->clock_mhz = NULL;
 }
 
 /* Anything that a library prints must not come between the protocol's lines. */
@@ -174,13 +181,15 @@ int bench_worker_main(void) {
       handle_hello(&s, json);
     } else if (op != NULL && strcmp(op, "case") == 0) {
       handle_case(&s, json);
-    } else {
-      answer_error(&s, "a request is {\"op\":\"hello\"|\"case\"|\"quit\"}");
+    } else if (op == NULL || !bench_worker_probe(&s, op)) {
+      answer_error(&s,
+                   "a request is {\"op\":\"hello\"|\"case\"|\"selftest\"|\"calibrate\"|\"quit\"}");
     }
     json_decref(json);
   }
   free(line);
   bench_work_close(&s.work);
+  bench_monitor_close(&s.monitor);
   if (s.context != NULL) {
     s.backend->close(s.context);
   }

@@ -10,6 +10,7 @@
 #include "platform/proc.h"
 #include "src/head_row.h"
 #include "src/protocol.h"
+#include "src/row_samples.h"
 #include "stats/lse_check.h"
 
 /* Scores a statistics pass is presumed to do per second and thread: decides when rows are
@@ -24,7 +25,7 @@ static void enter_phase(bench_worker *s, const char *name) {
 
 static bench_code prepare(bench_worker *s, const bench_worker_request *asked, bench_error *error) {
   if (s->work.backend != NULL && s->work.id == asked->work.id) {
-    return BENCH_OK;
+    return bench_work_fill(&s->work, s->work.attn.seed, error); /* timing has left others */
   }
   bench_work_close(&s->work);
   s->judged = NULL;
@@ -86,12 +87,12 @@ static bench_code statistics(bench_worker *s, const bench_worker_request *asked,
   return code;
 }
 
-static json_t *samples_json(const bench_measurement *taken) {
-  json_t *samples = json_array();
-  for (int64_t i = 0; i < taken->count; i++) {
-    json_array_append_new(samples, json_real(taken->time_ns[i]));
+static json_t *numbers_json(const double *numbers, int64_t count) {
+  json_t *list = json_array();
+  for (int64_t i = 0; i < count; i++) { /* JSON has no NaN: null */
+    json_array_append_new(list, isfinite(numbers[i]) ? json_real(numbers[i]) : json_null());
   }
-  return samples;
+  return list;
 }
 
 /* Once per problem and kernel: the modes of a case share the verdict. */
@@ -119,23 +120,39 @@ static int64_t device_bytes_held(const bench_worker *s) {
              : BENCH_MISSING_INT;
 }
 
-/* Times and, of a block, its shares into the row. */
-static bench_code measure(bench_worker *s, const bench_worker_request *asked,
-                          const bench_kernel *kernel, void *workspace, bench_row *row,
-                          json_t **samples, bench_error *error) {
+/* The state of the device around the samples; a bad one makes the case invalid. */
+static void take_state(const bench_monitor_report *state, bench_row *row, const char **status) {
+  row->steal_pct = state->steal_pct;
+  row->load_1min = state->load_1min;
+  row->temp_c = state->temp_c;
+  row->power_w = state->power_w;
+  row->energy_j = state->energy_j;
+  bench_text_copy(row->throttle, sizeof row->throttle, state->throttle);
+  bench_text_copy(row->energy_valid, sizeof row->energy_valid, state->energy_valid);
+  if (state->fault[0] != '\0' && !bench_unsteady_allowed()) {
+    *status = "invalid";
+    bench_text_copy(row->reason, sizeof row->reason, state->fault);
+  }
+}
+
+/* Times and, of a block, its shares into the row; what the kernel does while it is timed may still
+ * make the verdict wrong. */
+static bench_code measure(bench_worker *s, const bench_timing *timing, bench_row *row,
+                          json_t **samples, const char **status, bench_error *error) {
   bench_measurement taken;
   enter_phase(s, "measure");
-  bench_code code =
-      bench_measure(&s->work, kernel, workspace, asked->mode, asked->case_s, &taken, error);
-  if (code == BENCH_OK) {
-    *samples = samples_json(&taken);
+  bench_code code = bench_measure(&s->work, timing, &taken, &s->verdict, error);
+  if (code == BENCH_OK && s->verdict.right) {
+    *samples = numbers_json(taken.time_ns, taken.count);
+    s->clock_mhz = numbers_json(taken.clock_mhz, taken.count);
     bench_text_copy(row->stop_reason, sizeof row->stop_reason, taken.stop_reason);
-    free(taken.time_ns);
+    take_state(&taken.state, row, status);
     if (s->work.attn.scope == BENCH_SCOPE_BLOCK) {
-      code = bench_measure_shares(&s->work, kernel, workspace, asked->mode, asked->case_s,
-                                  &row->projection_share, &row->attention_share, error);
+      code = bench_measure_shares(&s->work, timing, &row->projection_share, &row->attention_share,
+                                  error);
     }
   }
+  bench_measurement_free(&taken);
   bench_nvtx_pop();
   return code;
 }
@@ -166,14 +183,20 @@ static bench_code verify_and_measure(bench_worker *s, const bench_worker_request
   row->err_rel_l2 = s->verdict.err_rel_l2;
   row->err_tolerance = s->verdict.err_tolerance;
   row->rows_checked = s->verdict.rows_checked;
-  if (!s->verdict.right) {
+  if (s->verdict.right && asked->task == BENCH_TASK_MEASURE && !s->backend->emulated) {
+    const bench_timing timing = {.kernel = kernel,
+                                 .workspace = workspace,
+                                 .workspace_bytes = workspace_bytes,
+                                 .mode = asked->mode,
+                                 .budget_s = asked->case_s,
+                                 .monitor = &s->monitor};
+    code = measure(s, &timing, row, samples, status, error);
+  }
+  if (code == BENCH_OK && !s->verdict.right) {
     *status = "wrong";
     bench_text_copy(row->reason, sizeof row->reason, s->verdict.reason);
-    return BENCH_OK;
   }
-  return asked->task == BENCH_TASK_MEASURE && !s->backend->emulated
-             ? measure(s, asked, kernel, workspace, row, samples, error)
-             : BENCH_OK;
+  return code;
 }
 
 /* The kernel's lists and scratch around whatever is asked of it. */
@@ -192,7 +215,9 @@ static bench_code run_kernel(bench_worker *s, const bench_worker_request *asked,
     code = s->backend->fill(s->context, workspace, 0,
                             bytes < BENCH_WORKSPACE_ZEROED ? bytes : BENCH_WORKSPACE_ZEROED, error);
   }
-  if (code == BENCH_OK && asked->task == BENCH_TASK_MEMORY) {
+  if (code == BENCH_OK && asked->task == BENCH_TASK_FIT) {
+    code = bench_work_poison(&s->work, error);
+  } else if (code == BENCH_OK && asked->task == BENCH_TASK_MEMORY) {
     code = touch_memory(s, kernel, workspace, error);
   } else if (code == BENCH_OK) {
     code = verify_and_measure(s, asked, kernel, workspace, bytes, row, samples, status, error);
@@ -216,7 +241,7 @@ bench_code bench_worker_case(bench_worker *s, const bench_worker_request *asked,
     return bench_fail(error, BENCH_ERR_UNSUPPORTED, "%s", why_not);
   }
   bench_text_copy(row->variant, sizeof row->variant, entry->kernel->variant);
-  bench_text_copy(row->kernel_hash, sizeof row->kernel_hash, entry->source_hash);
+  bench_text_copy(row->kernel_hash, sizeof row->kernel_hash, entry->code_hash);
   bench_code code = prepare(s, asked, error);
   bool agree = true;
   char reason[256] = "";

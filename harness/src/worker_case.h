@@ -16,12 +16,15 @@ typedef struct bench_worker {
   bench_work work;            /* of the last problem; backend NULL: none */
   const bench_kernel *judged; /* what `verdict` is about, for this problem; NULL: nothing */
   bench_verdict verdict;
+  bench_monitor monitor; /* of the device; opened with it */
+  json_t *clock_mhz;     /* of the samples of the case in hand, or NULL */
 } bench_worker;
 
 /* What a request asks for. */
 typedef enum bench_worker_task {
   BENCH_TASK_MEASURE, /* verify, then time */
   BENCH_TASK_CHECK,   /* mode "check": verify and do not time */
+  BENCH_TASK_FIT,     /* mode "fit": allocate and touch what a run would, and compute nothing */
   BENCH_TASK_MEMORY,  /* mode "memory": run once and tell the peak */
 } bench_worker_task;
 

@@ -2,8 +2,9 @@
  *
  * `cpu` is compiled in; `cuda` is a plug-in (libbench_cuda.so) that exports one symbol,
  * bench_backend_plugin, and is opened if it is there; so is `emu` (libbench_emu.so), the CUDA
- * kernels executed on the CPU, which only builds with tests have. All functions are required. A failed call
- * returns a code and fills the error; the context stays usable unless the code is
+ * kernels executed on the CPU, which only builds with tests have. All functions are required but
+ * those behind "Optional", which may be NULL: what needs them is then left out, and says so. A
+ * failed call returns a code and fills the error; the context stays usable unless the code is
  * BENCH_ERR_DEVICE, after which the process should be replaced. */
 #ifndef BENCH_BACKEND_H
 #define BENCH_BACKEND_H
@@ -17,7 +18,17 @@ extern "C" {
 
 #define BENCH_BACKEND_ABI 3u
 
+/* Presumed where a device does not say how large its last-level cache is. */
+#define BENCH_LLC_PRESUMED_BYTES (INT64_C(32) << 20)
+
 typedef struct bench_context bench_context; /* opaque, one per open device */
+
+typedef enum bench_traffic {
+  BENCH_TRAFFIC_READ,  /* all of `from` */
+  BENCH_TRAFFIC_WRITE, /* all of `to` */
+  BENCH_TRAFFIC_COPY,  /* `from` into `to` */
+  BENCH_TRAFFIC_COUNT
+} bench_traffic;
 
 typedef struct bench_backend {
   uint32_t abi;     /* BENCH_BACKEND_ABI */
@@ -63,6 +74,30 @@ typedef struct bench_backend {
    * stand between start and stop. */
   bench_code (*timer_start)(bench_context *context, bench_error *error);
   bench_code (*timer_stop)(bench_context *context, double *time_ns, bench_error *error);
+
+  /* Optional. The clock of the device's cores during the last timed region, or of the calling
+   * core now: cycles over a time that another clock gives. */
+  bench_code (*clock_mhz)(bench_context *context, double *mhz, bench_error *error);
+
+  /* Optional. Holds the stream, so that what is enqueued from here to timer_stop begins when all
+   * of it is there, and the host's jitter stays out. Ends by itself after a time limit. */
+  bench_code (*hold)(bench_context *context, bench_error *error);
+
+  /* Optional, all four or none. What is launched between begin and end is not run but recorded; a
+   * launch of the graph runs all of it, as a kernel is launched. */
+  bench_code (*graph_begin)(bench_context *context, bench_error *error);
+  bench_code (*graph_end)(bench_context *context, void **graph, bench_error *error);
+  bench_code (*graph_launch)(bench_context *context, void *graph, bench_error *error);
+  void (*graph_free)(bench_context *context, void *graph);
+
+  /* Optional. Enqueues a pass over memory of the backend: 64-byte aligned, `bytes` a multiple of
+   * 64. What it reads it uses, so that nothing is left out. */
+  bench_code (*traffic)(bench_context *context, bench_traffic kind, void *to, const void *from,
+                        size_t bytes, bench_error *error);
+
+  /* Optional. Enqueues a kernel that does nothing for `time_ns` by a clock that is not the
+   * timer's. */
+  bench_code (*delay)(bench_context *context, int64_t time_ns, bench_error *error);
 } bench_backend;
 
 /* The one symbol of a plug-in. */

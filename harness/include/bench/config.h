@@ -14,7 +14,7 @@ extern "C" {
 typedef enum bench_mode {
   BENCH_MODE_COLD,      /* last-level cache flushed before every sample */
   BENCH_MODE_WARM,      /* back to back, caches as they are */
-  BENCH_MODE_GRAPH,     /* CUDA graph */
+  BENCH_MODE_GRAPH,     /* tensors in no cache: copies in turn; on cuda as one graph */
   BENCH_MODE_SUSTAINED, /* at least 3 s back to back, last half only */
   BENCH_MODE_COUNT
 } bench_mode;

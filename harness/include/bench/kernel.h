@@ -78,7 +78,7 @@ typedef struct bench_kernel {
 /* One row of a backend's generated table. */
 typedef struct bench_kernel_entry {
   const bench_kernel *kernel;
-  const char *source_hash; /* 16 hex digits over the source file and the headers beside it */
+  const char *code_hash; /* 16 hex digits over the machine code: code_hash.c */
 } bench_kernel_entry;
 
 #define BENCH_KERNEL_PASTE_(backend, family, variant) bench_kernel_##backend##_##family##_##variant

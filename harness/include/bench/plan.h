@@ -64,6 +64,10 @@ bench_code bench_plan_build(const bench_config *config, const bench_target *targ
                             bench_error *error);
 void bench_plan_free(bench_plan *plan);
 
+/* Last-level caches that mode graph fills with copies of the tensors, so that none is in a cache
+ * when its turn comes. */
+#define BENCH_GRAPH_CACHES 5
+
 /* Why this mode cannot be timed for this case, or NULL. Covers the case's own reason too. */
 const char *bench_plan_why_not(const bench_case *planned, bench_mode mode,
                                const bench_target *target);

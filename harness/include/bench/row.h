@@ -60,6 +60,8 @@ extern "C" {
   REAL(time_ns_ci_lo, "ns", "95 % confidence interval of the median, by order statistics")        \
   REAL(time_ns_ci_hi, "ns", "its upper end")                                                      \
   TEXT(stop_reason, 16, "why sampling ended: ci budget max_samples")                              \
+  REAL(drift, "", "(median of the last third of samples - of the first) / median")                \
+  REAL(autocorrelation, "", "of the ranks of neighbouring samples")                               \
   INT(flops, "FLOP", "exact, over the timed region")                                              \
   TEXT(flops_convention, 32, "how they are counted")                                              \
   INT(bytes_min, "B", "Q, K, V read once and O written once")                                     \
@@ -68,9 +70,10 @@ extern "C" {
   REAL(tokens_per_s, "token/s", "batch * seq_q / median time")                                    \
   REAL(pct_of_roof, "%", "of the measured roof (bench calibrate)")                                \
   REAL(fraction_of_ideal, "", "t_dense(same family, full) * density / t")                         \
+  REAL(sustained_of_burst, "", "mode sustained: time of mode warm / time of this row")            \
   REAL(projection_share, "", "scope block: of projections + attention, each timed alone")         \
   REAL(attention_share, "", "scope block: the rest")                                              \
-  INT(mem_predicted_bytes, "B", "by the plan; the buffer that flushes the cache is not counted")    \
+  INT(mem_predicted_bytes, "B", "by the plan; the buffer that flushes the cache is not counted")  \
   INT(mem_peak_bytes, "B", "measured peak: resident set (cpu), device memory (cuda)")             \
   INT(workspace_bytes, "B", "the kernel's scratch")                                               \
   REAL(err_max_abs, "", "largest |O - reference| over the rows checked")                          \
@@ -85,13 +88,15 @@ extern "C" {
   REAL(sink_mass, "", "mass on key 0")                                                            \
   REAL(sum_p2, "", "sum of squared weights")                                                      \
   REAL(p_max, "", "largest weight")                                                               \
-  REAL(sm_mhz, "MHz", "SM clock measured during the samples")                                     \
+  REAL(sm_mhz, "MHz", "median clock during the samples: SM (cuda), core (cpu)")                   \
   TEXT(throttle, 64, "throttle reasons")                                                          \
+  REAL(steal_pct, "%", "cpu: CPU time that the hypervisor took during the samples")               \
+  REAL(load_1min, "", "cpu: load of the machine before the samples")                              \
   REAL(temp_c, "degC", "device temperature")                                                      \
   REAL(power_w, "W", "mean power")                                                                \
-  REAL(energy_j, "J", "of one timed region")                                                      \
-  TEXT(energy_valid, 8, "whether energy_j can be trusted")                                        \
-  TEXT(kernel_hash, 20, "of the kernel's source and headers")                                     \
+  REAL(energy_j, "J", "mode sustained: of one timed region, above the power at rest")             \
+  TEXT(energy_valid, 64, "mode sustained: yes, or why energy_j is not to be trusted")             \
+  TEXT(kernel_hash, 20, "of the kernel's machine code")                                           \
   TEXT(host, 64, "host name")                                                                     \
   TEXT(gpu_uuid, 64, "of the device")                                                             \
   TEXT(driver, 32, "driver version")                                                              \
@@ -130,7 +135,7 @@ extern "C" {
   TEXT(mode, 12, "as in sweep.csv")                                                               \
   INT(index, "", "in the order taken, from 0")                                                    \
   REAL(time_ns, "ns", "of the whole timed region")                                                \
-  REAL(sm_mhz, "MHz", "SM clock during the sample")
+  REAL(sm_mhz, "MHz", "device clock during the sample")
 // clang-format on
 
 #define BENCH_FIELD_TEXT(name, capacity, help) char name[capacity];

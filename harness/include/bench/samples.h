@@ -30,6 +30,27 @@ void bench_summarize(const double *samples, int64_t count, double *sorted, bench
  */
 bool bench_median_ranks(int64_t count, int64_t *lo, int64_t *hi);
 
+/* stop_rule.c: enough samples? The 95 % interval of the median is within BENCH_CI_GOAL of it to
+ * either side on average. Looked at only when the number of samples has grown by half since the
+ * last look: the more often one looks, the more often a lucky narrow interval ends the sampling,
+ * and the less often it holds the median. `sorted` has room for count values. */
+#define BENCH_CI_GOAL 0.005
+typedef struct bench_stop_rule {
+  int64_t next_look; /* 0: before the first sample */
+} bench_stop_rule;
+bool bench_stop_rule_met(bench_stop_rule *rule, const double *samples, int64_t count,
+                         double *sorted);
+
+/* steady.c: may the samples stand for one time? Both faults make the interval of the median claim
+ * more than it knows. Figures are NaN where there are too few samples, or all are equal. */
+typedef struct bench_steadiness {
+  double drift;           /* median of the last third less that of the first, over the median */
+  double autocorrelation; /* of the ranks of neighbours in time */
+  const char *fault;      /* NULL: steady; else why not, a static sentence */
+} bench_steadiness;
+/* False if memory is out. */
+bool bench_steadiness_of(const double *samples, int64_t count, bench_steadiness *out);
+
 #ifdef __cplusplus
 }
 #endif

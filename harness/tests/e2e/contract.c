@@ -40,12 +40,14 @@ static void columns_in_their_order(void **state) {
       "schema_version,run_id,problem_id,case_id,status,reason,kernel,variant,backend,device,dtype,"
       "scope,direction,model,params,layers,layers_distinct,batch,heads_q,heads_kv,head_dim,seq_q,"
       "seq_kv,mask,density,input,seed,mode,samples,time_ns_median,time_ns_min,time_ns_p10,"
-      "time_ns_p90,time_ns_mean,time_ns_sd,time_ns_ci_lo,time_ns_ci_hi,stop_reason,flops,"
+      "time_ns_p90,time_ns_mean,time_ns_sd,time_ns_ci_lo,time_ns_ci_hi,stop_reason,drift,"
+      "autocorrelation,flops,"
       "flops_convention,bytes_min,tflops,gb_per_s,tokens_per_s,pct_of_roof,fraction_of_ideal,"
-      "projection_share,attention_share,"
+      "sustained_of_burst,projection_share,attention_share,"
       "mem_predicted_bytes,mem_peak_bytes,workspace_bytes,err_max_abs,err_rel_l2,err_tolerance,"
       "rows_checked,entropy_nats,entropy_norm,distance_tokens,distance_nosink_tokens,"
-      "window64_mass,sink_mass,sum_p2,p_max,sm_mhz,throttle,temp_c,power_w,energy_j,energy_valid,"
+      "window64_mass,sink_mass,sum_p2,p_max,sm_mhz,throttle,steal_pct,load_1min,temp_c,power_w,"
+      "energy_j,energy_valid,"
       "kernel_hash,host,gpu_uuid,driver,cuda,git_commit,timestamp_utc\n";
   static const char heads[] =
       "problem_id,model,layer,head,seq_q,seq_kv,mask,input,rows,lse,max_logit,entropy_nats,"

@@ -348,8 +348,9 @@ static void shares_add_up(void **state) {
   for (size_t m = 0; m < COUNT(modes); m++) {
     double projections = NAN;
     double attention = NAN;
-    assert_int_equal(bench_measure_shares(&s.work, s.kernel, s.workspace, modes[m], 0.2,
-                                          &projections, &attention, &error),
+    const bench_timing timing = {
+        .kernel = s.kernel, .workspace = s.workspace, .mode = modes[m], .budget_s = 0.2};
+    assert_int_equal(bench_measure_shares(&s.work, &timing, &projections, &attention, &error),
                      BENCH_OK);
     assert_true(projections > 0 && projections < 1 && attention > 0);
     assert_true(fabs(projections + attention - 1) < 1e-12);

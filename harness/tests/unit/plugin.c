@@ -72,6 +72,17 @@ static void each_function_is_required(void **state) {
   assert_int_equal(bench_backend_check(whole, &why_not), BENCH_OK);
 }
 
+/* Graphs may be left out, but not in part. */
+static void graphs_are_whole(void **state) {
+  (void)state;
+  bench_error why_not;
+  bench_backend copy = *load("NONE", &why_not);
+  assert_null(copy.graph_begin);
+  copy.graph_begin = copy.timer_start;
+  assert_int_equal(bench_backend_check(&copy, &why_not), BENCH_ERR_UNSUPPORTED);
+  assert_non_null(strstr(why_not.message, "a part of its graphs"));
+}
+
 static void names_are_found_or_refused(void **state) {
   (void)state;
   bench_error why_not;
@@ -135,9 +146,10 @@ static void last_able_kernel_is_taken(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(complete_one_is_accepted),   cmocka_unit_test(faulty_ones_are_refused),
-      cmocka_unit_test(a_text_file_is_refused),     cmocka_unit_test(each_function_is_required),
-      cmocka_unit_test(names_are_found_or_refused), cmocka_unit_test(last_able_kernel_is_taken),
+      cmocka_unit_test(complete_one_is_accepted),  cmocka_unit_test(faulty_ones_are_refused),
+      cmocka_unit_test(a_text_file_is_refused),    cmocka_unit_test(each_function_is_required),
+      cmocka_unit_test(graphs_are_whole),          cmocka_unit_test(names_are_found_or_refused),
+      cmocka_unit_test(last_able_kernel_is_taken),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

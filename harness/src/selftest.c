@@ -1,0 +1,278 @@
+/* The self-test of a backend.
+ *
+ * A machine may be busy: whoever is interrupted is late and never early. So a check of a length
+ * looks at the shortest of many tries, and goes on trying up to a limit; a check of two clocks has
+ * the one enclose the other. No limit depends on how busy the machine is. */
+#include "src/selftest.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "bench/input.h"
+#include "bench/samples.h"
+
+#define STEP_TRIES 2000
+#define STEP_NS_MAX 1000.0   /* of the clock */
+#define FLOOR_NS_MAX 50000.0 /* of a region with nothing in it */
+#define DELAY_TRIES_MIN 20
+#define DELAY_TRIES_MAX 2000
+#define DELAY_ERROR 0.01
+#define AGREE_NS 2000000
+#define AGREE_TRIES 500
+#define AGREE_ERROR 0.005 /* of clocks, and of the bracket that tells them apart */
+#define FLUSH_BYTES ((size_t)1 << 20)
+#define FLUSH_TRIES 5
+#define FLUSH_RATIO_MIN 1.3
+#define RULE_STREAMS 1000
+#define RULE_SAMPLES 400
+#define RULE_COVERAGE_MIN 0.93
+
+typedef struct selftest {
+  const bench_backend *backend;
+  bench_context *context;
+  bench_selftest_check *check; /* the one in hand */
+  bench_error *error;
+} selftest;
+
+typedef bench_code check_fn(selftest *t);
+
+static double raw_ns(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC_RAW, &now);
+  return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
+}
+
+/* How the check ends, with what was measured. */
+__attribute__((format(printf, 3, 4))) static bench_code conclude(selftest *t, bool passed,
+                                                                 const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(t->check->text, sizeof t->check->text, format, arguments);
+  va_end(arguments);
+  t->check->outcome = passed ? BENCH_CHECK_PASSED : BENCH_CHECK_FAILED;
+  return BENCH_OK;
+}
+
+static bench_code skip(selftest *t, const char *why) {
+  snprintf(t->check->text, sizeof t->check->text, "%s", why);
+  t->check->outcome = BENCH_CHECK_SKIPPED;
+  return BENCH_OK;
+}
+
+static bench_code time_delay(selftest *t, int64_t delay_ns, double *time_ns) {
+  bench_code code = t->backend->timer_start(t->context, t->error);
+  if (code == BENCH_OK && delay_ns >= 0) {
+    code = t->backend->delay(t->context, delay_ns, t->error);
+  }
+  return code == BENCH_OK ? t->backend->timer_stop(t->context, time_ns, t->error) : code;
+}
+
+/* The clock's step is the least difference between regions with nothing in them. */
+static bench_code check_step(selftest *t) {
+  static double times[STEP_TRIES];
+  static double sorted[STEP_TRIES];
+  bench_code code = BENCH_OK;
+  for (int i = 0; code == BENCH_OK && i < STEP_TRIES; i++) {
+    code = time_delay(t, -1, &times[i]);
+  }
+  if (code != BENCH_OK) {
+    return code;
+  }
+  bench_summary summary;
+  bench_summarize(times, STEP_TRIES, sorted, &summary);
+  double step = INFINITY;
+  for (int i = 1; i < STEP_TRIES; i++) {
+    const double difference = sorted[i] - sorted[i - 1];
+    step = difference > 0 ? fmin(step, difference) : step;
+  }
+  return conclude(t, step <= STEP_NS_MAX && summary.min >= 0 && summary.median <= FLOOR_NS_MAX,
+                  "step %.0f ns (at most %.0f), an empty region %.0f ns (at most %.0f)", step,
+                  STEP_NS_MAX, summary.median, FLOOR_NS_MAX);
+}
+
+/* The clock runs as fast as CLOCK_MONOTONIC_RAW: no region is longer than what encloses it, nor
+ * shorter than what it encloses. Where the host does not wait within the region, it encloses the
+ * delay itself. Only a bracket that is narrow enough to tell counts. */
+static bench_code check_agreement(selftest *t) {
+  if (t->backend->delay == NULL) {
+    return skip(t, "this backend has no delay of known length");
+  }
+  double fast = NAN;
+  double slow = NAN;
+  double time_ns = NAN;
+  for (int i = 0; i < AGREE_TRIES; i++) {
+    const double before = raw_ns();
+    bench_code code = t->backend->timer_start(t->context, t->error);
+    const double started = raw_ns();
+    if (code == BENCH_OK) {
+      code = t->backend->delay(t->context, AGREE_NS, t->error);
+    }
+    const double waited = raw_ns() - started;
+    if (code == BENCH_OK) {
+      code = t->backend->timer_stop(t->context, &time_ns, t->error);
+    }
+    if (code != BENCH_OK) {
+      return code;
+    }
+    const double outer = raw_ns() - before;
+    const double inner = t->backend->host_memory ? waited : AGREE_NS;
+    fast = time_ns / outer - 1;
+    slow = time_ns / inner - 1;
+    if (outer <= inner * (1 + AGREE_ERROR)) {
+      return conclude(t, fast <= AGREE_ERROR && slow >= -AGREE_ERROR,
+                      "between %+.2f and %+.2f %% off CLOCK_MONOTONIC_RAW (at most %.1f %%)",
+                      100 * fast, 100 * slow, 100 * AGREE_ERROR);
+    }
+  }
+  return conclude(t, false, "in %d tries the machine was too busy to compare clocks", AGREE_TRIES);
+}
+
+/* Delays of known length: the shortest try is the length, within 1 %. */
+static bench_code check_delays(selftest *t) {
+  static const int64_t lengths_ns[] = {100000, 500000, 2000000};
+  enum { LENGTHS = sizeof lengths_ns / sizeof lengths_ns[0] };
+  double worst = 0;
+  if (t->backend->delay == NULL) {
+    return skip(t, "this backend has no delay of known length");
+  }
+  for (int l = 0; l < LENGTHS; l++) {
+    const double wanted = (double)lengths_ns[l];
+    double shortest = INFINITY;
+    for (int i = 0; i < DELAY_TRIES_MAX; i++) {
+      double time_ns = NAN;
+      bench_code code = time_delay(t, lengths_ns[l], &time_ns);
+      if (code != BENCH_OK) {
+        return code;
+      }
+      shortest = fmin(shortest, time_ns);
+      if (i >= DELAY_TRIES_MIN && shortest <= wanted * (1 + DELAY_ERROR)) {
+        break;
+      }
+    }
+    const double off = shortest / wanted - 1;
+    worst = fabs(off) > fabs(worst) ? off : worst;
+  }
+  return conclude(t, fabs(worst) <= DELAY_ERROR,
+                  "0.1, 0.5 and 2 ms are measured within %+.2f %% (at most %.0f %%)", 100 * worst,
+                  100 * DELAY_ERROR);
+}
+
+static bench_code time_read(selftest *t, const void *memory, double *shortest) {
+  double time_ns = NAN;
+  bench_code code = t->backend->sync(t->context, t->error);
+  if (code == BENCH_OK) {
+    code = t->backend->timer_start(t->context, t->error);
+  }
+  if (code == BENCH_OK) {
+    code = t->backend->traffic(t->context, BENCH_TRAFFIC_READ, NULL, memory, FLUSH_BYTES, t->error);
+  }
+  if (code == BENCH_OK) {
+    code = t->backend->timer_stop(t->context, &time_ns, t->error);
+  }
+  *shortest = fmin(*shortest, time_ns);
+  return code;
+}
+
+/* Reading memory takes longer after a flush than after it was just read. */
+static bench_code check_flush(selftest *t) {
+  if (t->backend->traffic == NULL) {
+    return skip(t, "this backend reads no memory by itself");
+  }
+  void *memory = NULL;
+  double warm = INFINITY;
+  double cold = INFINITY;
+  bench_code code = t->backend->alloc(t->context, FLUSH_BYTES, &memory, t->error);
+  if (code == BENCH_OK) {
+    code = t->backend->fill(t->context, memory, 1, FLUSH_BYTES, t->error);
+  }
+  for (int i = 0; code == BENCH_OK && i < FLUSH_TRIES; i++) {
+    double ignored = INFINITY;
+    code = time_read(t, memory, &ignored);
+    for (int again = 0; code == BENCH_OK && again < FLUSH_TRIES; again++) {
+      code = time_read(t, memory, &warm);
+    }
+    if (code == BENCH_OK) {
+      code = t->backend->flush_cache(t->context, t->error);
+    }
+    if (code == BENCH_OK) {
+      code = time_read(t, memory, &cold);
+    }
+  }
+  t->backend->free(t->context, memory);
+  return code != BENCH_OK
+             ? code
+             : conclude(t, cold >= FLUSH_RATIO_MIN * warm,
+                        "1 MiB is read in %.1f us, and in %.1f us after a flush (%.1f times; at "
+                        "least %.1f)",
+                        warm / 1e3, cold / 1e3, cold / warm, FLUSH_RATIO_MIN);
+}
+
+static double normal(uint64_t stream, uint64_t index) {
+  return bench_input_element(BENCH_INPUT_NORMAL, stream, 0, BENCH_TENSOR_Q, (int64_t)index);
+}
+
+/* The rule that ends a measurement, on streams whose median is known. */
+static bench_code check_rule(selftest *t) {
+  static double samples[RULE_SAMPLES];
+  static double sorted[RULE_SAMPLES];
+  int held = 0;
+  for (uint64_t stream = 0; stream < RULE_STREAMS; stream++) {
+    bench_stop_rule rule = {0};
+    int64_t count = 0;
+    do {
+      samples[count] = 1e6 * (1 + 0.01 * normal(stream, (uint64_t)count));
+      count++;
+    } while (!bench_stop_rule_met(&rule, samples, count, sorted) && count < RULE_SAMPLES);
+    bench_summary summary;
+    bench_summarize(samples, count, sorted, &summary);
+    held += summary.ci_lo <= 1e6 && 1e6 <= summary.ci_hi;
+  }
+  const double coverage = (double)held / RULE_STREAMS;
+  return conclude(t, coverage >= RULE_COVERAGE_MIN,
+                  "95 %% intervals hold the median of %.1f %% of %d streams (at least %.0f)",
+                  100 * coverage, RULE_STREAMS, 100 * RULE_COVERAGE_MIN);
+}
+
+/* The device's clock rate, read twice. */
+static bench_code check_rate(selftest *t) {
+  double mhz[2] = {NAN, NAN};
+  bench_code code = BENCH_OK;
+  if (t->backend->clock_mhz == NULL) {
+    return skip(t, "this backend does not tell its clock rate");
+  }
+  for (int i = 0; code == BENCH_OK && i < 2; i++) {
+    double ignored;
+    code = time_delay(t, t->backend->delay != NULL ? AGREE_NS : -1, &ignored);
+    if (code == BENCH_OK) {
+      code = t->backend->clock_mhz(t->context, &mhz[i], t->error);
+    }
+  }
+  return code != BENCH_OK ? code
+                          : conclude(t, mhz[0] > 100 && mhz[0] < 20000 && mhz[1] > 100,
+                                     "%.0f MHz, then %.0f MHz", mhz[0], mhz[1]);
+}
+
+bench_code bench_selftest_run(const bench_backend *backend, bench_context *context,
+                              bench_selftest_check checks[BENCH_SELFTEST_CHECKS], size_t *count,
+                              bench_error *error) {
+  static const struct {
+    const char *name;
+    check_fn *run;
+  } table[] = {
+      {"clock step", check_step},     {"clock agreement", check_agreement},
+      {"known delays", check_delays}, {"cache flush", check_flush},
+      {"clock rate", check_rate},     {"sampling rule", check_rule},
+  };
+  bench_code code = BENCH_OK;
+  *count = 0;
+  for (size_t i = 0; code == BENCH_OK && i < sizeof table / sizeof table[0]; i++) {
+    selftest t = {.backend = backend, .context = context, .check = &checks[i], .error = error};
+    checks[i] = (bench_selftest_check){.name = table[i].name};
+    code = table[i].run(&t);
+    *count = i + 1;
+  }
+  return code;
+}

@@ -1,0 +1,68 @@
+/* The self-test passes on this machine, and finds a clock that is off by 2 % and a flush that does
+ * not empty the cache. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "run_bench.h"
+
+static void passes_here(void **state) {
+  (void)state;
+  bench_outcome outcome = run_bench("", "selftest --backend cpu");
+  if (outcome.exit_status != 0 || strstr(outcome.out, "passed   clock agreement") == NULL ||
+      strstr(outcome.out, "passed   known delays") == NULL) {
+    fail_msg("exit status %d:\n%s%s", outcome.exit_status, outcome.out, outcome.err);
+  }
+  outcome_free(&outcome);
+}
+
+static void finds_what_is_false(void **state) {
+  (void)state;
+  static const struct {
+    const char *environment;
+    const char *found[2];
+  } faults[] = {
+      {"FALSE_CLOCK=1.02", {"failed   clock agreement", "failed   known delays"}},
+      {"FALSE_CLOCK=0.98", {"failed   clock agreement", "failed   known delays"}},
+      {"FALSE_FLUSH=1", {"failed   cache flush", "passed   clock agreement"}},
+  };
+  for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) {
+    char environment[512];
+    snprintf(environment, sizeof environment, "%s BENCH_WORKER='%s'", faults[i].environment,
+             FALSE_WORKER);
+    bench_outcome outcome = run_bench(environment, "selftest --backend cpu");
+    if (outcome.exit_status != 1 || strstr(outcome.out, faults[i].found[0]) == NULL ||
+        strstr(outcome.out, faults[i].found[1]) == NULL) {
+      fail_msg("%s: exit status %d:\n%s%s", faults[i].environment, outcome.exit_status, outcome.out,
+               outcome.err);
+    }
+    outcome_free(&outcome);
+  }
+}
+
+static void refuses_bad_usage(void **state) {
+  (void)state;
+  static const char *const arguments[] = {"selftest --device x", "selftest extra",
+                                          "selftest -o file", "selftest --backend tpu",
+                                          "calibrate --device -1"};
+  for (size_t i = 0; i < sizeof arguments / sizeof arguments[0]; i++) {
+    bench_outcome outcome = run_bench("", "%s", arguments[i]);
+    assert_int_equal(outcome.exit_status, 2);
+    assert_true(outcome.err[0] != '\0' && outcome.out[0] == '\0');
+    outcome_free(&outcome);
+  }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(passes_here),
+      cmocka_unit_test(finds_what_is_false),
+      cmocka_unit_test(refuses_bad_usage),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
