@@ -45,9 +45,10 @@ static int run_side(const conform_side *side, const conform_side *other,
 }
 
 static void list(const conform_side &side) {
-  for (size_t table = 0; table < side.table_count; table++) {
-    for (size_t i = 0; i < side.tables[table]->count; i++) {
-      puts(side.tables[table]->cases[i].name);
+  for (size_t file = 0; file < side.count; file++) {
+    const conform_table &table = *side.entries[file].table;
+    for (size_t i = 0; i < table.count; i++) {
+      puts(table.cases[i].name);
     }
   }
 }

@@ -100,7 +100,7 @@ static Outcome run_case(const conform_side &side, const conform_side *other, con
 }
 
 struct Entry { /* of the cases of all files in a row */
-  size_t table;
+  size_t file;
   size_t index;
 };
 
@@ -114,14 +114,15 @@ struct Entry { /* of the cases of all files in a row */
   bool broken = side.open(&own_cc, device, sizeof device) != nullptr ||
                 (other != nullptr && other->open(&own_cc, device, sizeof device) != nullptr);
   for (size_t i = first; i < entries.size() && !broken; i++) {
-    const conform_case &c = side.tables[entries[i].table]->cases[entries[i].index];
+    const conform_case &c = side.entries[entries[i].file].table->cases[entries[i].index];
     std::string text;
     unsigned char outcome = SKIPPED;
     if (can_run(c, cc)) {
       alarm(HANG_S);
       outcome = (unsigned char)run_case(
           side, other, c,
-          other == nullptr ? nullptr : &other->tables[entries[i].table]->cases[entries[i].index],
+          other == nullptr ? nullptr
+                           : &other->entries[entries[i].file].table->cases[entries[i].index],
           &text);
       alarm(0);
       if (outcome != RIGHT || options.verbose) {
@@ -177,10 +178,11 @@ run_presence run_probe(const conform_side &side) {
 
 static std::vector<Entry> choose(const conform_side &side, const char *only) {
   std::vector<Entry> entries;
-  for (size_t table = 0; table < side.table_count; table++) {
-    for (size_t i = 0; i < side.tables[table]->count; i++) {
-      if (only == nullptr || strstr(side.tables[table]->cases[i].name, only) != nullptr) {
-        entries.push_back({table, i});
+  for (size_t file = 0; file < side.count; file++) {
+    const conform_table &table = *side.entries[file].table;
+    for (size_t i = 0; i < table.count; i++) {
+      if (only == nullptr || strstr(table.cases[i].name, only) != nullptr) {
+        entries.push_back({file, i});
       }
     }
   }
@@ -207,7 +209,7 @@ run_score run_all(const conform_side &side, const conform_side *other, int cc,
     int status = 0;
     waitpid(pid, &status, 0);
     if (next < entries.size()) { /* it ended with a case that it said nothing of */
-      const conform_case &c = side.tables[entries[next].table]->cases[entries[next].index];
+      const conform_case &c = side.entries[entries[next].file].table->cases[entries[next].index];
       if (WIFSIGNALED(status)) {
         printf("%s: %s: %s\n", side.name, c.name,
                WTERMSIG(status) == SIGALRM ? "hangs" : "its process was killed by a signal");
