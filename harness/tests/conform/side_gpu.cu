@@ -36,12 +36,6 @@ static const char *finish() {
   return error == cudaSuccess ? nullptr : cudaGetErrorString(error);
 }
 
-const conform_side conform_gpu = {"cuda",
-                                  conform_cuda_entries,
-                                  conform_cuda_entries_count,
-                                  open_gpu,
-                                  allocate,
-                                  release,
-                                  put,
-                                  get,
-                                  finish};
+const conform_side conform_gpu = {
+    "cuda", conform_cuda_entries, conform_cuda_entries_count, open_gpu, allocate, release, put, get,
+    finish};
