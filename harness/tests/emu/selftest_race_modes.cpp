@@ -105,6 +105,23 @@ void half_kernel(volatile int *) {
   }
 }
 
+/* Two have read, and the writer has waited for the second alone. */
+void one_of_two_kernel(volatile int *out) {
+  BENCH_SHARED(int, box, [2]);
+  volatile int *cells = box;
+  if (thread_x() == 0) {
+    out[0] = cells[0];
+  } else if (thread_x() >= 32) {
+    if (thread_x() == 32) {
+      out[1] = cells[0];
+    }
+    bar_sync<1>(64);
+    if (thread_x() == 64) {
+      AT cells[0] = 8;
+    }
+  }
+}
+
 void assert_first_race(bench_code code, const char *text) {
   assert_int_equal(code, BENCH_ERR_DEVICE);
   char place[64];
@@ -125,6 +142,10 @@ void writes_come_after_reads(void **state) {
   }
   set_options("race=1");
   assert_runs(BENCH_LAUNCH(late_writer_kernel, 1, 64, 0, nullptr, out, 0));
+  volatile int both[2];
+  set_options("race=1");
+  assert_first_race(BENCH_LAUNCH(one_of_two_kernel, 1, 96, 0, nullptr, both),
+                    "writes shared address 1056, which thread 0 read");
   set_options("race=1");
   assert_first_race(
       BENCH_LAUNCH(half_kernel, 1, 64, 0, nullptr, static_cast<volatile int *>(nullptr)),
