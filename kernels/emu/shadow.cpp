@@ -1,5 +1,6 @@
 /* Who read and wrote shared memory last, exact to the byte, for race mode. */
 #include <algorithm>
+#include <utility>
 
 #include "emu/internal.h"
 
@@ -215,13 +216,9 @@ void race_async_write(const Thread &thread, Block &block, uint32_t offset, uint3
   }
 }
 
-struct Tick {
-  size_t slot;
-  uint32_t time;
-};
-
 /* What an agent does now is a tick of its slot, of which `at` learns. */
-static Tick agent_acts(const Block &block, const void *waited_for, Clock &at) {
+static std::pair<size_t, uint32_t> agent_acts(const Block &block, const void *waited_for,
+                                              Clock &at) {
   const Group &group = *block.group;
   const size_t agent = (reinterpret_cast<uintptr_t>(waited_for) >> 3) % AGENT_SLOTS;
   const size_t slot = group.blocks.size() * (size_t)group.threads + agent;
@@ -237,9 +234,9 @@ void race_land(Block &block, uint32_t offset, uint32_t bytes, const void *waited
     return;
   }
   learn(at.now, issued.now);
-  const Tick act = agent_acts(block, waited_for, at);
+  const auto acts = agent_acts(block, waited_for, at);
   each_cell(block.shadow, offset, bytes, true, [&](ShadowCell &cell, uint32_t) {
-    set_writer(cell, act.slot, act.time, false, issued_at);
+    set_writer(cell, acts.first, acts.second, false, issued_at);
   });
 }
 
@@ -258,9 +255,9 @@ void race_read_over(Block &block, uint32_t offset, uint32_t bytes, const void *w
   if (!options.race) {
     return;
   }
-  const Tick act = agent_acts(block, waited_for, at);
+  const auto acts = agent_acts(block, waited_for, at);
   each_cell(block.shadow, offset, bytes, false, [&](ShadowCell &cell, uint32_t) {
-    add_reader(at.now.own, act.slot, act.time, block.shadow, cell, issued_at);
+    add_reader(at.now.own, acts.first, acts.second, block.shadow, cell, issued_at);
   });
 }
 
