@@ -14,6 +14,9 @@
  * to three ahead. Of 16 rows the four warps take a quarter of each tile of keys, and are merged as
  * the splits are, but in shared memory; of 64 rows each warp takes 16, and all keys.
  *
+ * fp32 goes the same way, but for its products, which are plain FMA: one for each row and element,
+ * so 16 for 4 bytes of K or V.
+ *
  * Predicted limit: the bytes of K and V in the tiles that the mask shows, over the bandwidth of a
  * copy. What the splits leave adds little to it by plan; for a short past it is the latency of a
  * launch, of a few copies on their way together, and of the merge that counts. */
@@ -86,16 +89,22 @@ static DecodeShape decode_shape(const bench_attn *attn, const bench_device *devi
 
 /* Calls visit with the layout that the problem takes. For head_dim 256 the outputs of more than 32
  * rows, with all that a block keeps of its scores, would not fit into the registers. */
-template <typename Visit>
-static auto decode_visit(const bench_attn *attn, Visit visit) {
+template <int BYTES, typename Visit>
+static auto decode_visit_bytes(const bench_attn *attn, Visit visit) {
   const bool few = attn->heads_q / attn->heads_kv * attn->seq_q <= 16;
   if (attn->head_dim <= 64) {
-    return few ? visit(DecodeLayout<64, 1>{}) : visit(DecodeLayout<64, 4>{});
+    return few ? visit(DecodeLayout<64, 1, BYTES>{}) : visit(DecodeLayout<64, 4, BYTES>{});
   }
   if (attn->head_dim <= 128) {
-    return few ? visit(DecodeLayout<128, 1>{}) : visit(DecodeLayout<128, 4>{});
+    return few ? visit(DecodeLayout<128, 1, BYTES>{}) : visit(DecodeLayout<128, 4, BYTES>{});
   }
-  return few ? visit(DecodeLayout<256, 1>{}) : visit(DecodeLayout<256, 2>{});
+  return few ? visit(DecodeLayout<256, 1, BYTES>{}) : visit(DecodeLayout<256, 2, BYTES>{});
+}
+
+template <typename Visit>
+static auto decode_visit(const bench_attn *attn, Visit visit) {
+  return attn->dtype == BENCH_FP32 ? decode_visit_bytes<4>(attn, visit)
+                                   : decode_visit_bytes<2>(attn, visit);
 }
 
 /* The workspace: counters, maxima, sums, outputs. Nothing is left where nothing is split. */
@@ -138,16 +147,18 @@ static bench_code decode_launch_as(const bench_launch *launch) {
 
 static bench_code decode_launch(const bench_launch *launch) {
   return decode_visit(launch->attn, [=](auto layout) {
-    return launch->attn->dtype == BENCH_FP16 ? decode_launch_as<decltype(layout), dev_fp16>(launch)
-                                             : decode_launch_as<decltype(layout), dev_bf16>(launch);
+    using Layout = decltype(layout);
+    if constexpr (Layout::BYTES == 4) {
+      return decode_launch_as<Layout, float>(launch);
+    } else {
+      return launch->attn->dtype == BENCH_FP16 ? decode_launch_as<Layout, dev_fp16>(launch)
+                                               : decode_launch_as<Layout, dev_bf16>(launch);
+    }
   });
 }
 
 static const char *decode_why_not(const bench_attn *attn, const bench_device *device) {
   const bench_mask_kind kind = attn->mask.kind;
-  if (attn->dtype == BENCH_FP32) {
-    return "decode multiplies on tensor cores, which take fp16 and bf16";
-  }
   if (attn->seq_q > SEQ_Q_MAX) {
     return "decode is for at most 16 query rows";
   }
@@ -155,8 +166,11 @@ static const char *decode_why_not(const bench_attn *attn, const bench_device *de
       kind != BENCH_MASK_SINK_WINDOW) {
     return "decode knows the masks full, causal, window and sink+window only";
   }
-  if (attn->head_dim > HEAD_DIM_MAX || attn->head_dim % 8 != 0) {
-    return "decode takes a head_dim up to 256 that is a multiple of 8, to copy 16 bytes at a time";
+  if (attn->head_dim > HEAD_DIM_MAX) {
+    return "head_dim is above 256";
+  }
+  if (attn->head_dim * (int64_t)bench_dtype_bytes(attn->dtype) % 16 != 0) {
+    return "decode copies 16 bytes at a time: a row of K is no multiple of them";
   }
   const bool small = decode_visit(attn, [=](auto layout) {
     using Layout = decltype(layout);

@@ -19,7 +19,7 @@ struct DecodeWorkspace {
  * then for the weights of the splits, and the place of Q for the maxima and sums of the warps. */
 template <typename Layout>
 struct DecodeMerge {
-  static constexpr int PITCH = Layout::D + 8; /* floats: neighbouring rows lie in other banks */
+  static constexpr int PITCH = Layout::D + 4; /* floats: neighbouring rows lie in other banks */
   static constexpr int STATS = Layout::KEY_WARPS * Layout::ROWS;
   static_assert(STATS * PITCH * 4 <= Layout::RING_BYTES, "the outputs of the warps");
   static_assert(Layout::ROWS * DECODE_SPLITS_MAX * 4 <= Layout::RING_BYTES, "the weights");

@@ -8,20 +8,22 @@
 #include "cuda/device.h"
 #include "cuda/mask_rows.h"
 
-/* The sizes of a kernel for head_dim up to D and 16 * ROW_WARPS packed rows. A row in shared memory
+/* The sizes of a kernel for head_dim up to D, 16 * ROW_WARPS packed rows, and elements of BYTES. A
+ * slot holds as many bytes for either size of element. A row in shared memory
  * has 16 bytes more than it needs: then the eight rows that ldmatrix reads at a time lie in
  * different banks. */
-template <int D_, int ROW_WARPS>
+template <int D_, int ROW_WARPS, int BYTES_>
 struct DecodeLayout {
   static constexpr int WARPS = 4;
   static constexpr int THREADS = WARPS * BENCH_WARP;
   static constexpr int D = D_;
+  static constexpr int BYTES = BYTES_;
   static constexpr int ROWS = 16 * ROW_WARPS;
-  static constexpr int KEY_WARPS = WARPS / ROW_WARPS; /* warps that share 16 rows */
-  static constexpr int KEYS = D <= 64 ? 128 : 64;     /* of a tile */
+  static constexpr int KEY_WARPS = WARPS / ROW_WARPS;        /* warps that share 16 rows */
+  static constexpr int KEYS = (D <= 64 ? 256 : 128) / BYTES; /* of a tile */
   static constexpr int WARP_KEYS = KEYS / KEY_WARPS;
   static constexpr int SLOTS = D <= 128 ? 4 : 2;
-  static constexpr int PITCH = 2 * D + 16; /* bytes */
+  static constexpr int PITCH = D * BYTES + 16; /* bytes */
   static constexpr int SLOT_BYTES = KEYS * PITCH;
   static constexpr int RING_BYTES = SLOTS * SLOT_BYTES;
   static constexpr int SMEM_BYTES = RING_BYTES + ROWS * PITCH; /* the ring, then Q */
@@ -59,13 +61,20 @@ struct DecodeRows {
   float max[2]; /* of the scores so far; the same in the four threads of a row */
   float sum[2]; /* of this thread's weights */
   float out[Layout::D / 8][4];
-  uint32_t weights[Layout::WARP_KEYS / 16][4]; /* of the tile in hand, as left factors */
+  uint32_t weights[Layout::WARP_KEYS * Layout::BYTES / 32][4]; /* of the tile in hand */
 };
 
 /* The first key of tile n of those that are seen. */
 template <typename Layout>
 BENCH_DEVICE_FN int64_t decode_key(const DecodeKeys &keys, int64_t n) {
   return Layout::KEYS * (n < keys.sink_tiles ? n : n - keys.sink_tiles + keys.band_tile);
+}
+
+struct alignas(16) DecodeQuad { /* read in one access */
+  float x, y, z, w;
+};
+BENCH_DEVICE_FN DecodeQuad decode_quad(const unsigned char *shared) {
+  return *reinterpret_cast<const DecodeQuad *>(shared);
 }
 
 BENCH_DEVICE_FN int decode_lane() {
@@ -82,16 +91,17 @@ BENCH_DEVICE_FN int decode_warp_key() {
   return thread_x() / BENCH_WARP % Layout::KEY_WARPS * Layout::WARP_KEYS;
 }
 
-/* COUNT rows of D elements into shared memory; zeros for rows from `rows` on and behind head_dim,
- * which is a multiple of 8. */
+/* COUNT rows of D elements into shared memory, 16 bytes at a time; zeros for rows from `rows` on
+ * and behind head_dim. */
 template <typename Layout, int COUNT, typename T>
 BENCH_DEVICE_FN void decode_copy(smem_addr to, const T *from, int64_t rows, int head_dim) {
-  const int pieces = Layout::D / 8; /* of 16 bytes */
+  const int piece = 16 / Layout::BYTES;
+  const int pieces = Layout::D / piece;
   for (int n = thread_x(); n < COUNT * pieces; n += Layout::THREADS) {
     const int row = n / pieces;
-    const int d = n % pieces * 8;
+    const int d = n % pieces * piece;
     const bool there = row < rows && d < head_dim;
-    cp_async16_zfill(to + (smem_addr)(row * Layout::PITCH + d * 2),
+    cp_async16_zfill(to + (smem_addr)(row * Layout::PITCH + d * Layout::BYTES),
                      there ? from + row * head_dim + d : from, there ? 16 : 0);
   }
 }
@@ -162,9 +172,20 @@ BENCH_DEVICE_FN float decode_mask(const DecodeRows<Layout> &rows, int h, int64_t
   return max;
 }
 
-/* Scores become weights against the maximum so far, in the dtype, as left factors of the product
- * with V: the places of the scores of 16 keys are just those. Where the maximum rises, sum and
- * output are scaled down. */
+/* Two weights of row h of the thread, those of its keys of the n-th eight. In 16 bits they are left
+ * factors of the product with V: the places of the scores of 16 keys are just those. */
+template <typename Layout, typename T>
+BENCH_DEVICE_FN void decode_keep(DecodeRows<Layout> &rows, int n, int h, float low, float high) {
+  if constexpr (Layout::BYTES == 2) {
+    rows.weights[n / 2][n % 2 * 2 + h] = pack2<T>(low, high);
+  } else {
+    rows.weights[n][2 * h] = float_bits(low);
+    rows.weights[n][2 * h + 1] = float_bits(high);
+  }
+}
+
+/* Scores become weights against the maximum so far. Where the maximum rises, sum and output are
+ * scaled down. */
 template <typename Layout, typename T>
 BENCH_DEVICE_FN void decode_softmax(DecodeRows<Layout> &rows, int64_t key, int64_t sink,
                                     float scale, float (&scores)[Layout::WARP_KEYS / 8][4]) {
@@ -182,7 +203,7 @@ BENCH_DEVICE_FN void decode_softmax(DecodeRows<Layout> &rows, int64_t key, int64
       const float low = exp2_approx(scores[n][2 * h] - base);
       const float high = exp2_approx(scores[n][2 * h + 1] - base);
       rows.sum[h] += low + high;
-      rows.weights[n / 2][n % 2 * 2 + h] = pack2<T>(low, high);
+      decode_keep<Layout, T>(rows, n, h, low, high);
     }
     BENCH_UNROLL
     for (int n = 0; n < Layout::D / 8; n++) {
@@ -211,6 +232,55 @@ BENCH_DEVICE_FN void decode_values(DecodeRows<Layout> &rows, const unsigned char
   }
 }
 
+/* The same two products in fp32 by plain FMA, each thread for the places that it would have on the
+ * tensor cores: two rows and two keys, or two elements of head_dim, at a time. */
+template <typename Layout>
+BENCH_DEVICE_FN void decode_scores_fma(const DecodeBlock &block, const unsigned char *slot,
+                                       float (&scores)[Layout::WARP_KEYS / 8][4]) {
+  const int row = decode_warp_row<Layout>() + decode_lane() / 4;
+  const int key = decode_warp_key<Layout>() + decode_lane() % 4 * 2;
+  BENCH_UNROLL_BY(4)
+  for (int d = 0; d < Layout::D; d += 4) {
+    DecodeQuad q[2];
+    for (int h = 0; h < 2; h++) {
+      q[h] = decode_quad(block.q + (row + 8 * h) * Layout::PITCH + d * 4);
+    }
+    BENCH_UNROLL
+    for (int n = 0; n < Layout::WARP_KEYS / 8; n++) {
+      BENCH_UNROLL
+      for (int c = 0; c < 2; c++) {
+        const DecodeQuad k = decode_quad(slot + (key + n * 8 + c) * Layout::PITCH + d * 4);
+        for (int h = 0; h < 2; h++) {
+          scores[n][2 * h + c] += q[h].x * k.x + q[h].y * k.y + (q[h].z * k.z + q[h].w * k.w);
+        }
+      }
+    }
+  }
+}
+
+template <typename Layout>
+BENCH_DEVICE_FN void decode_values_fma(DecodeRows<Layout> &rows, const unsigned char *slot) {
+  const int lane = decode_lane();
+  BENCH_UNROLL
+  for (int n = 0; n < Layout::WARP_KEYS / 8; n++) {
+    BENCH_UNROLL
+    for (int key = 0; key < 8; key++) { /* two keys' weights are with each of the four threads */
+      const float low = bits_float(shfl(rows.weights[n][key % 2], lane / 4 * 4 + key / 2));
+      const float high = bits_float(shfl(rows.weights[n][2 + key % 2], lane / 4 * 4 + key / 2));
+      const float *v = reinterpret_cast<const float *>(
+          slot + (decode_warp_key<Layout>() + n * 8 + key) * Layout::PITCH);
+      BENCH_UNROLL
+      for (int d = 0; d < Layout::D / 8; d++) {
+        for (int c = 0; c < 2; c++) {
+          const float value = v[d * 8 + lane % 4 * 2 + c];
+          rows.out[d][c] += low * value;
+          rows.out[d][2 + c] += high * value;
+        }
+      }
+    }
+  }
+}
+
 /* All tiles of keys of the block. A step waits for its slot, and at the same barrier every warp has
  * left the slot of the step before, which the copy for SLOTS - 1 steps ahead then takes. */
 template <typename Layout, typename T>
@@ -230,11 +300,17 @@ BENCH_DEVICE_FN void decode_tiles(const DecodeShape &shape, const MaskRows &mask
     decode_copy_step<Layout>(shape, block, k, v, n + Layout::SLOTS - 1);
     if (n % 2 == 0) {
       float scores[Layout::WARP_KEYS / 8][4] = {};
-      decode_scores<Layout, T>(block, slot, scores);
+      if constexpr (Layout::BYTES == 2) {
+        decode_scores<Layout, T>(block, slot, scores);
+      } else {
+        decode_scores_fma<Layout>(block, slot, scores);
+      }
       const int64_t key = decode_key<Layout>(shape.keys, block.first + n / 2);
       decode_softmax<Layout, T>(rows, key, mask.sink, shape.scale_log2, scores);
-    } else {
+    } else if constexpr (Layout::BYTES == 2) {
       decode_values<Layout, T>(rows, slot);
+    } else {
+      decode_values_fma<Layout>(rows, slot);
     }
   }
 }

@@ -20,7 +20,8 @@
  *   - registers: 16 scores and 16 outputs a slice, 144 floats at head_dim 512.
  * So the floating-point units set the limit, with shared memory close behind: two FMA for every
  * visible pair and element of head_dim, at the rate of a GPU's plain FMA. Only other units can
- * pass it, the tensor cores. Nor is a load hidden behind the arithmetic of its own block. */
+ * pass it, the tensor cores. And a load hides behind the arithmetic of another block alone, where a
+ * multiprocessor has the registers for two: up to head_dim 128. */
 #include <math.h>
 
 #include "cuda/common.h"
@@ -293,7 +294,7 @@ BENCH_DEVICE_FN void store_rows(const FlashShape &shape, int64_t first, int64_t 
 /* Block x takes a tile of query rows of one head; of a head's tiles the last comes first, as it
  * sees most keys of a causal mask. SLICES: head_dim / 64, rounded up to 1, 2, 4 or 8. */
 template <typename T, int SLICES>
-BENCH_KERNEL_FN(THREADS)
+BENCH_KERNEL_FN_BLOCKS(THREADS, (SLICES <= 2 ? 2 : 1))
 void flash_tiles(FlashShape shape, MaskRows mask, const T *q, const T *k, const T *v, T *o,
                  float *lse) {
   BENCH_SHARED(Quad, left, [TILE * PITCH]);

@@ -64,16 +64,19 @@ typedef struct probe {
 static const probe probes[] = {{12, 3}, {7, 5}, {4, 7},  {12, 13},
                                {10, 0}, {8, 2}, {15, 1}, {17, 0}};
 
-/* Behind shapes x masks: causal and full on one ragged shape, for each of these. */
+/* Behind shapes x masks: causal and full on two ragged shapes, many rows and few, for each of
+ * these. */
 static const int64_t head_dims[] = {32, 40, 48, 64, 72, 80, 96, 112, 128, 160, 192, 224, 256};
 static const char *const head_dim_masks[] = {"causal", "full"};
+static const shape head_dim_shapes[] = {{1, 2, 1, 0, 70, 133}, {1, 2, 1, 0, 3, 270}};
 
 static const bench_dtype dtypes[] = {BENCH_BF16, BENCH_FP16, BENCH_FP32};
 
 size_t case_count(case_set set) {
   switch (set) {
     case CASES_ALL:
-      return COUNT(shapes) * COUNT(masks) + COUNT(head_dims) * COUNT(head_dim_masks);
+      return COUNT(shapes) * COUNT(masks) +
+             COUNT(head_dim_shapes) * COUNT(head_dims) * COUNT(head_dim_masks);
     case CASES_FEW:
       return COUNT(few) * COUNT(masks);
     default:
@@ -100,7 +103,6 @@ static void set_shape(const shape *from, bench_attn *out) {
 }
 
 static void fill(case_set set, size_t index, bench_attn *out) {
-  static const shape head_dim_shape = {1, 2, 1, 0, 70, 133};
   *out = (bench_attn){.layers = 1, .seed = index + 1};
   if (set == CASES_PROBE) {
     set_shape(&shapes[probes[index].shape], out);
@@ -113,8 +115,8 @@ static void fill(case_set set, size_t index, bench_attn *out) {
     set_mask(masks[index % COUNT(masks)], out);
   } else {
     const size_t n = index - COUNT(shapes) * COUNT(masks);
-    set_shape(&head_dim_shape, out);
-    out->head_dim = head_dims[n / COUNT(head_dim_masks)];
+    set_shape(&head_dim_shapes[n / COUNT(head_dim_masks) / COUNT(head_dims)], out);
+    out->head_dim = head_dims[n / COUNT(head_dim_masks) % COUNT(head_dims)];
     set_mask(head_dim_masks[n % COUNT(head_dim_masks)], out);
   }
 }

@@ -71,3 +71,5 @@ bench_emu_mutant(decode_unguarded_store cuda/decode_merge.h "d < shape.head_dim;
   cuda/decode.cu)
 bench_emu_mutant(decode_band_place cuda/decode_tile.h "n - keys.sink_tiles + keys.band_tile"
   "n + keys.band_tile" cuda/decode.cu)
+bench_emu_mutant(decode_fma_rows cuda/decode_tile.h "rows.weights[n][2 + key % 2]"
+  "rows.weights[n][key % 2]" cuda/decode.cu)
