@@ -28,6 +28,8 @@
 #define BENCH_GRID_CONSTANT __grid_constant__
 #define BENCH_DEVICE_FN static __device__ __forceinline__
 #define BENCH_DEVICE_MEMBER __device__ __forceinline__ /* a member function of a struct */
+/* Before a loop of constant length that must be unrolled, as arrays in registers have no index. */
+#define BENCH_UNROLL _Pragma("unroll")
 
 /* BENCH_SHARED(float, scores, [128]); is an array of the block. BENCH_DYN_SMEM(bytes, 16); is the
  * memory whose size the launch gives, as unsigned char. Contents are undefined at the start. */

@@ -15,41 +15,36 @@
 template <typename T, typename Plan, bool KEPT>
 struct FlashRing {
   smem_addr memory; /* SLOTS slots */
-  const T *k;       /* of the head */
+  const T *k;
   const T *v;
+  int64_t head; /* where the head's keys and values begin in either */
   int seq_kv;
   int head_dim;
-  int load_slot; /* of the next item to copy */
-  int use_slot;  /* of the item in hand */
+  int slot;                         /* of the next item to open */
   FlashWalk<Plan::KEYS, KEPT> load; /* the tile to copy next */
 };
 
-template <typename Plan>
-BENCH_DEVICE_FN int ring_next(int slot) {
-  return slot + 1 == Plan::SLOTS ? 0 : slot + 1;
-}
-
-/* Starts the copy of the next item, which is of K or, VALUE, of V. */
+/* Starts the copy of the next item, which is of K or, VALUE, of V, into `slot`. */
 template <bool VALUE, typename T, typename Plan, bool KEPT>
-BENCH_DEVICE_FN void ring_copy(FlashRing<T, Plan, KEPT> &ring, const MaskRows &mask) {
+BENCH_DEVICE_FN void ring_copy(FlashRing<T, Plan, KEPT> &ring, const MaskRows &mask,
+                               smem_addr slot) {
   const int key = ring.load.key;
   if (key >= 0) {
     flash_copy<T, Plan::DIM, Plan::KEYS, Plan::THREADS>(
-        ring.memory + ring.load_slot * Plan::SLOT_BYTES,
-        (VALUE ? ring.v : ring.k) + (int64_t)key * ring.head_dim, ring.seq_kv - key, ring.head_dim);
+        slot, (VALUE ? ring.v : ring.k) + ring.head + (int64_t)key * ring.head_dim,
+        ring.seq_kv - key, ring.head_dim);
     if (VALUE) {
       walk_next(ring.load, mask);
     }
   }
   cp_async_commit();
-  ring.load_slot = ring_next<Plan>(ring.load_slot);
 }
 
 /* Copies the items FROM .. TO - 1, before the first turn. */
 template <int FROM, int TO, typename T, typename Plan, bool KEPT>
 BENCH_DEVICE_FN void ring_fill(FlashRing<T, Plan, KEPT> &ring, const MaskRows &mask) {
   if constexpr (FROM < TO) {
-    ring_copy<FROM % 2 == 1>(ring, mask);
+    ring_copy<FROM % 2 == 1>(ring, mask, ring.memory + FROM * Plan::SLOT_BYTES);
     ring_fill<FROM + 1, TO>(ring, mask);
   }
 }
@@ -57,12 +52,14 @@ BENCH_DEVICE_FN void ring_fill(FlashRing<T, Plan, KEPT> &ring, const MaskRows &m
 /* Opens the next item, which is of K or, VALUE, of V: its address. */
 template <bool VALUE, typename T, typename Plan, bool KEPT>
 BENCH_DEVICE_FN smem_addr ring_turn(FlashRing<T, Plan, KEPT> &ring, const MaskRows &mask) {
-  const smem_addr item = ring.memory + ring.use_slot * Plan::SLOT_BYTES;
+  const int slot = ring.slot;
+  const int before = slot == 0 ? Plan::SLOTS - 1 : slot - 1;
   cp_async_wait<Plan::SLOTS - 2>();
   sync_threads();
-  ring_copy<(VALUE + Plan::SLOTS - 1) % 2 == 1>(ring, mask);
-  ring.use_slot = ring_next<Plan>(ring.use_slot);
-  return item;
+  ring_copy<(VALUE + Plan::SLOTS - 1) % 2 == 1>(ring, mask,
+                                                ring.memory + before * Plan::SLOT_BYTES);
+  ring.slot = slot + 1 == Plan::SLOTS ? 0 : slot + 1;
+  return ring.memory + slot * Plan::SLOT_BYTES;
 }
 
 #endif

@@ -20,12 +20,6 @@
 
 #define STAT_WINDOWS 4
 
-/* Position of a warp's first row, and the first key of the tile in hand. */
-struct FlashPlace {
-  int position;
-  int key;
-};
-
 /* One row's sums in a thread, over its share of the keys. */
 struct RowSums {
   float ex;
@@ -128,10 +122,10 @@ BENCH_DEVICE_FN void sums_first_tile(RowSums &row, const FlashScores<Plan> &scor
 }
 
 /* softmax_weigh with the statistics: the same operations on the same values in the same order,
- * and the sums beside them. A hidden key's x is -inf, which times its weight of 0 is no number. */
+ * and the sums beside them. `position` is that of the warp's first row. A hidden key's x is -inf, which times its weight of 0 is no number. */
 template <typename Plan>
 BENCH_DEVICE_FN void sums_weigh(FlashSums<Plan> &sums, FlashState<Plan> &state,
-                                FlashScores<Plan> &scores, float scale, const FlashPlace &place) {
+                                FlashScores<Plan> &scores, float scale, int position, int key) {
   const float x_least = -1024; /* its weight is 0 in float */
   const int lane = thread_x() % BENCH_WARP;
   BENCH_UNROLL
@@ -139,7 +133,7 @@ BENCH_DEVICE_FN void sums_weigh(FlashSums<Plan> &sums, FlashState<Plan> &state,
     RowSums &row = sums.row[half];
     const float base = softmax_base(state.max[0][half]);
     const float from =
-        (float)(place.position + half * 8 + lane / 4 - place.key - 2 * (lane % 4));
+        (float)(position + half * 8 + lane / 4 - key - 2 * (lane % 4));
     float sum = 0;
     float ex = 0;
     float ee = 0;
@@ -163,13 +157,13 @@ BENCH_DEVICE_FN void sums_weigh(FlashSums<Plan> &sums, FlashState<Plan> &state,
     row.ex += ex;
     row.ee += ee;
     row.edd += edd;
-    if (place.key == 0) {
+    if (key == 0) {
       sums_first_tile(row, scores, half, from);
     } else {
       row.beyond += sum;
       row.beyond_d += ed;
     }
-    sums_windows(row, scores, half, from, sum, place.position, place.key);
+    sums_windows(row, scores, half, from, sum, position, key);
   }
 }
 

@@ -1,8 +1,8 @@
 /* Which tiles of keys a block of rows walks, and which keys of a tile a row sees.
  *
  * Tiles go from the last to the first, so a causal mask's cut tiles come first and key 0 comes
- * last. A tile that all rows see whole is left alone; of any other each row gets a word of one bit
- * per key, whatever the mask. That takes two walks:
+ * last. A tile that a warp's rows see whole is left alone, one of which they see nothing passed by;
+ * of any other each row gets a word of one bit per key, whatever the mask. Two walks:
  *   dense  (KEPT false) a simple mask in registers: the tiles of its band, then those of its sink.
  *                       Of a block list all tiles from the last kept block to the first.
  *   kept   (KEPT true)  the same for a simple mask; of a block list the kept blocks alone. Rows
@@ -26,19 +26,22 @@ BENCH_DEVICE_FN int max_i(int a, int b) {
 
 /* The rows [row, last] of one head, counted over batch and query heads; lengths fit in 32 bits. */
 struct FlashRows {
-  int64_t head;
+  int head;
   int row;
   int last;
 };
 
-/* Where the block row of `row` begins in the list, and the next one. */
+/* The entries of the block row that holds a row: [begin, end). 32-bit division, unlike that of
+ * mask_block_row, is a few instructions. */
 struct FlashEntries {
   int64_t begin;
   int64_t end;
 };
 
-BENCH_DEVICE_FN FlashEntries flash_entries(const MaskRows &mask, int64_t head, int row) {
-  const int64_t *begin = mask_block_row(mask.blocks, head, row);
+BENCH_DEVICE_FN FlashEntries flash_entries(const MaskRows &mask, int head, int row) {
+  const bench_blocklist &list = mask.blocks;
+  const int64_t pattern = list.pattern == nullptr ? 0 : load_global(list.pattern + head);
+  const int64_t *begin = list.row_begin + pattern * list.rows + row / (int)list.block;
   return FlashEntries{load_global(begin), load_global(begin + 1)};
 }
 
@@ -105,8 +108,9 @@ BENCH_DEVICE_FN void walk_begin_list(FlashWalk<KEYS, KEPT> &walk, const MaskRows
   const bench_blocklist &list = mask.blocks;
   int begin = (int)mask.seq_kv;
   int end = 0;
-  for (int64_t row = rows.row; row <= rows.last; row += list.block - row % list.block) {
-    const FlashEntries entries = flash_entries(mask, rows.head, (int)row);
+  const int block = (int)list.block;
+  for (int row = rows.row; row <= rows.last; row += block - row % block) {
+    const FlashEntries entries = flash_entries(mask, rows.head, row);
     if (entries.begin < entries.end) {
       const int64_t low = load_global(list.column + entries.begin) * list.block;
       const int64_t high = (load_global(list.column + entries.end - 1) + 1) * list.block;
@@ -175,7 +179,7 @@ BENCH_DEVICE_FN void walk_next(FlashWalk<KEYS, KEPT> &walk, const MaskRows &mask
   }
 }
 
-/* Whether every row sees every key of the tile, as far as that is known without its bits. */
+/* Whether every row sees every key of the tile in hand, as far as that is known without its bits. */
 template <int KEYS, bool KEPT>
 BENCH_DEVICE_FN bool walk_is_whole(const FlashWalk<KEYS, KEPT> &walk, const MaskRows &mask,
                                    const FlashRows &rows) {
@@ -191,48 +195,40 @@ BENCH_DEVICE_FN bool walk_is_whole(const FlashWalk<KEYS, KEPT> &walk, const Mask
          (walk.key >= rows.last + shift - (int)mask.behind || end <= mask.sink);
 }
 
-/* One row's place in its block row of the list, for the dense walk: the entries from `entry` on
- * upwards are those of tiles already walked. */
-struct FlashCursor {
-  int64_t begin;
-  int64_t entry;
-};
-
-template <bool KEPT>
-BENCH_DEVICE_FN FlashCursor cursor_begin(const MaskRows &mask, int64_t head, int row) {
-  FlashCursor cursor = {};
-  if (!KEPT && mask.blocks.block != 0) {
-    const FlashEntries entries = flash_entries(mask, head, row);
-    cursor.begin = entries.begin;
-    cursor.entry = entries.end;
+/* A row's place in its block row of the list, for the dense walk: the entries not yet behind it,
+ * counted from the block row's first. */
+BENCH_DEVICE_FN int walk_entries(const MaskRows &mask, int head, int row) {
+  if (mask.blocks.block == 0) {
+    return 0;
   }
-  return cursor;
+  const FlashEntries entries = flash_entries(mask, head, row);
+  return (int)(entries.end - entries.begin);
 }
 
-/* The keys that `row` sees of the tile in hand, a bit each. */
+/* The keys that `row` sees of the tile in hand, a bit each; to be asked once of every tile where
+ * the walk is dense and the mask a list, in which `left` is the row's place. */
 template <int KEYS, bool KEPT>
 BENCH_DEVICE_FN uint64_t walk_bits(const FlashWalk<KEYS, KEPT> &walk, const MaskRows &mask,
-                                   FlashCursor &cursor, int row) {
+                                   int head, int row, int &left) {
+  const bench_blocklist &list = mask.blocks;
+  const int block = (int)list.block;
   const int key = walk.key;
-  if (mask.blocks.block == 0) {
+  if (block == 0) {
     return flash_band_bits(mask, row + (int)mask.shift, key) & low_bits(KEYS);
   }
   if (KEPT) {
-    const int begin = walk.column * (int)mask.blocks.block;
-    return flash_block_bits(mask, begin, walk.tile, row, key) & low_bits(KEYS);
+    return flash_block_bits(mask, walk.column * block, walk.tile, row, key) & low_bits(KEYS);
   }
   uint64_t bits = 0;
-  while (cursor.entry > cursor.begin) {
-    const int64_t last = cursor.entry - 1;
-    const int block = (int)mask.blocks.block;
-    const int begin = load_global(mask.blocks.column + last) * block;
-    if (begin + block > key) {
-      bits |= flash_block_bits(mask, begin, load_global(mask.blocks.tile + last), row, key);
+  for (const int64_t begin = flash_entries(mask, head, row).begin; left > 0; left--) {
+    const int64_t entry = begin + left - 1;
+    const int first = load_global(list.column + entry) * block;
+    if (first + block > key) {
+      bits |= flash_block_bits(mask, first, load_global(list.tile + entry), row, key);
     }
-    if (begin < key) { /* it is not over with this tile */
+    if (first < key) { /* it is not over with this tile */
       break;
     }
-    cursor.entry--;
   }
   return bits & low_bits(KEYS);
 }
