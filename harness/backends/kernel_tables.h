@@ -10,4 +10,7 @@ extern const size_t bench_kernels_cpu_count;
 extern const bench_kernel_entry bench_kernels_cuda[];
 extern const size_t bench_kernels_cuda_count;
 
+extern const bench_kernel_entry bench_kernels_emu[];
+extern const size_t bench_kernels_emu_count;
+
 #endif

@@ -1,18 +1,15 @@
-/* Loads the CUDA plug-in. The program itself links nothing of CUDA, so one and the same `bench`
+/* Loads a backend's plug-in. The program itself links nothing of CUDA, so one and the same `bench`
  * starts on a machine with or without a driver, and what is missing becomes a sentence. */
 #include "backends/plugin.h"
 
 #include <dlfcn.h>
 #include <libgen.h>
 #include <limits.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "platform/proc.h"
-
-#define CUDA_PLUGIN "libbench_cuda.so"
 
 static bench_code check_kernel(const bench_backend *backend, size_t index, bench_error *error) {
   const bench_kernel *kernel = backend->kernels[index].kernel;
@@ -103,38 +100,24 @@ const bench_backend *bench_plugin_load(const char *path, bench_error *why_not) {
   return backend;
 }
 
-/* The answer of the one search. */
-static const bench_backend *cuda_backend;
-static bench_error cuda_why_not;
-
-static void find_cuda(void) {
+const bench_backend *bench_plugin_beside(const char *file, const char *what, bench_error *why_not) {
   char program[PATH_MAX];
   if (!bench_proc_executable(program, sizeof program)) {
-    bench_fail(&cuda_why_not, BENCH_ERR_UNSUPPORTED,
-               "/proc/self/exe cannot be read, so %s beside the program cannot be found",
-               CUDA_PLUGIN);
-    return;
+    bench_fail(why_not, BENCH_ERR_UNSUPPORTED,
+               "/proc/self/exe cannot be read, so %s beside the program cannot be found", file);
+    return NULL;
   }
   const char *folder = dirname(program);
   static const char *const places[] = {"", "lib/"};
   for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
-    char path[PATH_MAX + sizeof "/lib/" CUDA_PLUGIN];
-    snprintf(path, sizeof path, "%s/%s%s", folder, places[i], CUDA_PLUGIN);
+    char path[PATH_MAX + 64];
+    snprintf(path, sizeof path, "%s/%s%.50s", folder, places[i], file);
     if (access(path, F_OK) == 0) {
-      cuda_backend = bench_plugin_load(path, &cuda_why_not);
-      return;
+      return bench_plugin_load(path, why_not);
     }
   }
-  bench_fail(&cuda_why_not, BENCH_ERR_UNSUPPORTED,
-             "the CUDA plug-in %s is not beside the program (%s): built without CUDA?", CUDA_PLUGIN,
+  bench_fail(why_not, BENCH_ERR_UNSUPPORTED,
+             "the %s plug-in %s is not beside the program (%s): built without it?", what, file,
              folder);
-}
-
-const bench_backend *bench_plugin_cuda(bench_error *why_not) {
-  static pthread_once_t once = PTHREAD_ONCE_INIT;
-  pthread_once(&once, find_cuda);
-  if (cuda_backend == NULL && why_not != NULL) {
-    *why_not = cuda_why_not;
-  }
-  return cuda_backend;
+  return NULL;
 }

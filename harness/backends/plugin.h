@@ -13,8 +13,8 @@ bench_code bench_backend_check(const bench_backend *backend, bench_error *error)
  * loaded until the process ends. */
 const bench_backend *bench_plugin_load(const char *path, bench_error *why_not);
 
-/* libbench_cuda.so beside the running program, or in the folder lib beside it. It is looked for
- * once; later calls give the same answer. */
-const bench_backend *bench_plugin_cuda(bench_error *why_not);
+/* The same for a file, such as libbench_cuda.so, beside the running program or in the folder lib
+ * beside it. `what` says what it brings, for the reason why it is not there: "CUDA". */
+const bench_backend *bench_plugin_beside(const char *file, const char *what, bench_error *why_not);
 
 #endif

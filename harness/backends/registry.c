@@ -1,6 +1,7 @@
 /* The backends and the kernel families of this process: explicit tables, for a constructor in a
  * static library vanishes without a word. */
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "backends/cpu.h"
@@ -14,18 +15,29 @@ const size_t bench_family_count = sizeof bench_families / sizeof bench_families[
 /* The order of bench_backend_at(). `backend` is NULL where `why_not` says why. */
 typedef struct slot {
   const char *name;
+  const char *file; /* of the plug-in; NULL: compiled in */
+  const char *what;
+  bool for_tests; /* no word of it where its plug-in is absent */
   const bench_backend *backend;
   bench_error why_not;
 } slot;
 
-static slot slots[] = {{.name = "cpu"}, {.name = "cuda"}};
+static slot slots[] = {
+    {.name = "cpu"},
+    {.name = "cuda", .file = "libbench_cuda.so", .what = "CUDA"},
+    {.name = "emu", .file = "libbench_emu.so", .what = "emulation", .for_tests = true},
+};
 #define SLOT_COUNT (sizeof slots / sizeof slots[0])
 
 static void fill_slots(void) {
-  if (bench_backend_check(bench_backend_cpu(), &slots[0].why_not) == BENCH_OK) {
-    slots[0].backend = bench_backend_cpu();
+  for (size_t i = 0; i < SLOT_COUNT; i++) {
+    slot *each = &slots[i];
+    if (each->file != NULL) {
+      each->backend = bench_plugin_beside(each->file, each->what, &each->why_not);
+    } else if (bench_backend_check(bench_backend_cpu(), &each->why_not) == BENCH_OK) {
+      each->backend = bench_backend_cpu();
+    }
   }
-  slots[1].backend = bench_plugin_cuda(&slots[1].why_not);
 }
 
 static const slot *filled_slots(void) {
@@ -52,6 +64,32 @@ const bench_backend *bench_backend_at(size_t index) {
   return NULL;
 }
 
+const char *bench_backend_name_at(size_t index) {
+  for (size_t i = 0; i < SLOT_COUNT; i++) {
+    const slot *each = &filled_slots()[i];
+    if ((each->backend != NULL || !each->for_tests) && index-- == 0) {
+      return each->name;
+    }
+  }
+  return NULL;
+}
+
+/* "cpu, cuda and emu" */
+static void list_names(char *text, size_t bytes) {
+  size_t used = 0;
+  const char *name = bench_backend_name_at(0);
+  for (size_t i = 0; name != NULL && used < bytes; i++) {
+    const char *next = bench_backend_name_at(i + 1);
+    const bool is_last = next == NULL && i > 0;
+    used += (size_t)snprintf(text + used, bytes - used, "%s%s",
+                             i == 0    ? ""
+                             : is_last ? " and "
+                                       : ", ",
+                             name);
+    name = next;
+  }
+}
+
 const bench_backend *bench_backend_find(const char *name, bench_error *why_not) {
   for (size_t i = 0; i < SLOT_COUNT; i++) {
     const slot *candidate = &filled_slots()[i];
@@ -62,8 +100,9 @@ const bench_backend *bench_backend_find(const char *name, bench_error *why_not) 
       return candidate->backend;
     }
   }
-  bench_fail(why_not, BENCH_ERR_USAGE, "backend \"%.100s\" is unknown: there are cpu and cuda",
-             name);
+  char names[128];
+  list_names(names, sizeof names);
+  bench_fail(why_not, BENCH_ERR_USAGE, "backend \"%.100s\" is unknown: there are %s", name, names);
   return NULL;
 }
 

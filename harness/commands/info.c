@@ -14,20 +14,20 @@ static const char help[] =
 
 /* Each backend's first device as its worker sees it, or the reason why there is none. */
 static json_t *devices(void) {
-  static const char *const names[] = {"cpu", "cuda"};
+  const char *name;
   json_t *all = json_object();
-  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+  for (size_t i = 0; (name = bench_backend_name_at(i)) != NULL; i++) {
     bench_supervisor *supervisor = NULL;
     bench_target target;
     bench_error error;
     json_t *json;
-    if (bench_target_open(names[i], 0, &supervisor, &target, &error) == BENCH_OK) {
+    if (bench_target_open(name, 0, &supervisor, &target, &error) == BENCH_OK) {
       json = bench_device_to_json(&target.device);
       bench_supervisor_close(supervisor);
     } else {
       json = json_pack("{s:s}", "unavailable", error.message);
     }
-    json_object_set_new(all, names[i], json);
+    json_object_set_new(all, name, json);
   }
   return all;
 }

@@ -120,22 +120,22 @@ static int list_stats(void) {
 }
 
 static int list_devices(void) {
-  static const char *const names[] = {"cpu", "cuda"};
-  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+  const char *name;
+  for (size_t i = 0; (name = bench_backend_name_at(i)) != NULL; i++) {
     bench_error why = {.message = ""};
-    const bench_backend *backend = bench_backend_find(names[i], &why);
+    const bench_backend *backend = bench_backend_find(name, &why);
     int count = backend == NULL ? 0 : backend->device_count(&why);
     if (count == 0) {
-      printf("%-5s -  %s\n", names[i], why.message);
+      printf("%-5s -  %s\n", name, why.message);
     }
     for (int index = 0; index < count; index++) {
       bench_context *context;
       if (backend->open(index, 0, &context, &why) != BENCH_OK) {
-        printf("%-5s %d  %s\n", names[i], index, why.message);
+        printf("%-5s %d  %s\n", name, index, why.message);
         continue;
       }
       const bench_device *device = backend->device(context);
-      printf("%-5s %d  %s, %.1f GB, last-level cache %.1f MB\n", names[i], index, device->name,
+      printf("%-5s %d  %s, %.1f GB, last-level cache %.1f MB\n", name, index, device->name,
              (double)device->mem_bytes / 1e9, (double)device->llc_bytes / 1e6);
       backend->close(context);
     }

@@ -103,8 +103,10 @@ static int parse_progress(const char *text, bench_progress *out) {
 }
 
 static int parse_backend(const char *text, bench_sweep_options *options) {
-  if (strcmp(text, "auto") != 0 && strcmp(text, "cpu") != 0 && strcmp(text, "cuda") != 0) {
-    return bench_usage_error("sweep", "--backend %s: expected auto, cpu or cuda", text);
+  bench_error error;
+  if (strcmp(text, "auto") != 0 && bench_backend_find(text, &error) == NULL &&
+      error.code == BENCH_ERR_USAGE) {
+    return bench_usage_error("sweep", "--backend: %s, and auto", error.message);
   }
   options->backend = text;
   return 0;

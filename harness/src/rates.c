@@ -3,8 +3,8 @@
 
 #include "bench/plan.h"
 
-/* Sustained FLOP/s presumed of a family, on one core (cpu) or one device (cuda): low by intent,
- * so that a budget is kept. They predict, they are not results. */
+/* Sustained FLOP/s presumed of a family, on one core (cpu) or one device (cuda, emu): low by
+ * intent, so that a budget is kept. They predict, they are not results. */
 static const struct {
   const char *backend;
   const char *family;
@@ -12,7 +12,9 @@ static const struct {
 } rate_table[] = {
     {"cpu", "reference", 1e9}, {"cpu", "naive", 5e9},   {"cpu", "blas", 20e9},
     {"cpu", "flash", 25e9},    {"cpu", "sparse", 25e9}, {"cpu", "null", 1e15},
-    {"cuda", "naive", 100e9},  {"cuda", "blas", 500e9},
+    {"cuda", "naive", 100e9},  {"cuda", "blas", 500e9}, {"emu", "naive", 5e6},
+    {"emu", "blas", 1e9},      {"emu", "flash", 1e8},   {"emu", "sparse", 1e8},
+    {"emu", "decode", 1e8},
 };
 
 double bench_rate_presumed(const bench_device *device, const char *family) {

@@ -155,6 +155,9 @@ static double *take_result(run_state *run, const bench_problem *problem, const j
   if (strcmp(status, "ok") != 0 && strcmp(status, "invalid") != 0) {
     return NULL;
   }
+  if (run->target->backend->emulated) {
+    return NULL; /* what ran is no measure of anything */
+  }
   double *samples = samples_of(result, sample_count);
   if (samples == NULL || !fill_times(run, problem, samples, *sample_count, row)) {
     set_status(row, "failed", "the worker sent no samples");

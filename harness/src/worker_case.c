@@ -2,6 +2,7 @@
 #include "src/worker_case.h"
 
 #include <math.h>
+#include <omp.h>
 #include <stdlib.h>
 
 #include "bench/plan.h"
@@ -55,7 +56,7 @@ static bench_code statistics(bench_worker *s, const bench_worker_request *asked,
   enter_phase(s, "statistics");
   const bench_work *work = &s->work;
   const bench_attn *attn = &work->attn;
-  int64_t stride = statistics_stride(work, s->backend->device(s->context)->threads, asked->case_s);
+  int64_t stride = statistics_stride(work, omp_get_max_threads(), asked->case_s); /* the host's */
   json_t *events = json_array(); /* all heads are told, agreed on, or none */
   bench_stat_core *heads = malloc((size_t)attn->heads_q * sizeof *heads);
   bench_code code =
@@ -173,7 +174,7 @@ static bench_code verify_and_measure(bench_worker *s, const bench_worker_request
     bench_text_copy(row->reason, sizeof row->reason, s->verdict.reason);
     return BENCH_OK;
   }
-  return asked->task == BENCH_TASK_MEASURE
+  return asked->task == BENCH_TASK_MEASURE && !s->backend->emulated
              ? measure(s, asked, kernel, workspace, row, samples, error)
              : BENCH_OK;
 }

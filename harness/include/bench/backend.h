@@ -1,7 +1,8 @@
 /* bench_backend: owns a device's memory, its order of work and its clock.
  *
  * `cpu` is compiled in; `cuda` is a plug-in (libbench_cuda.so) that exports one symbol,
- * bench_backend_plugin, and is opened if it is there. All functions are required. A failed call
+ * bench_backend_plugin, and is opened if it is there; so is `emu` (libbench_emu.so), the CUDA
+ * kernels executed on the CPU, which only builds with tests have. All functions are required. A failed call
  * returns a code and fills the error; the context stays usable unless the code is
  * BENCH_ERR_DEVICE, after which the process should be replaced. */
 #ifndef BENCH_BACKEND_H
@@ -14,16 +15,17 @@
 extern "C" {
 #endif
 
-#define BENCH_BACKEND_ABI 2u
+#define BENCH_BACKEND_ABI 3u
 
 typedef struct bench_context bench_context; /* opaque, one per open device */
 
 typedef struct bench_backend {
   uint32_t abi;     /* BENCH_BACKEND_ABI */
-  const char *name; /* "cpu", "cuda" */
+  const char *name; /* "cpu", "cuda", "emu" */
   const bench_kernel_entry *kernels;
   size_t kernel_count;
   bool host_memory; /* alloc() gives memory that the host reads and writes directly */
+  bool emulated;    /* proves results and has no clock: nothing is timed, rows have no time */
 
   /* How many devices answer. 0 with a filled error (the reason) if none does. */
   int (*device_count)(bench_error *why_none);
@@ -74,6 +76,10 @@ const bench_backend *bench_backend_at(size_t index);
 
 /* NULL if there is none of that name; then `why_not` (if not NULL) says why in one sentence. */
 const bench_backend *bench_backend_find(const char *name, bench_error *why_not);
+
+/* The names of which a user may want to hear, in the same order, with those whose plug-in is absent;
+ * but a backend for tests only where it is there. NULL behind the last. */
+const char *bench_backend_name_at(size_t index);
 
 /* A kernel's own why_not and workspace_bytes, asked for each mask that a layer of the problem has:
  * the first refusal, and the most bytes. */

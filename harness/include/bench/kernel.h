@@ -18,7 +18,7 @@ extern "C" {
 
 /* What a kernel may ask of the machine. Missing text is empty, a missing number 0 or as stated. */
 typedef struct bench_device {
-  char backend[16]; /* "cpu", "cuda" */
+  char backend[16]; /* "cpu", "cuda", "emu" */
   char name[128];
   char uuid[64];   /* cuda: GPU-xxxxxxxx-... */
   char driver[32]; /* cuda: driver version, "13.0" */

@@ -1,5 +1,5 @@
-/* The cuBLAS peer without a GPU: kernels/peers/cublas.cu, compiled for the host with
- * harness/tests/host_device, calls a stand-in for the library (fake_cublas.c) through the same lazy
+/* The cuBLAS peer without a GPU: kernels/peers/cublas.cu, executed on the host by
+ * kernels/emu, calls a stand-in for the library (fake_cublas.c) through the same lazy
  * opening as the plug-in. It proves the order of the products, their strides, the softmax and the
  * masks; not that cuBLAS itself agrees with its documentation. */
 #include "bench/cublas.h"

@@ -1,4 +1,4 @@
-/* kernels/cuda/naive.cu, compiled for the host with harness/tests/host_device, against the
+/* kernels/cuda/naive.cu, executed on the host by kernels/emu, against the
  * reference in double: every mask, dtype and kind of shape, all rows and the LSE. It proves the
  * kernel's arithmetic and barriers; what the GPU's own compiler makes of it, it cannot. */
 #include "cuda_host.h"

@@ -40,7 +40,7 @@ static void complete_one_is_accepted(void **state) {
 static void faulty_ones_are_refused(void **state) {
   (void)state;
   assert_refused("absent", "not there");
-  assert_refused("ABI", "it has backend ABI 99, this program has 2");
+  assert_refused("ABI", "it has backend ABI 99, this program has 3");
   assert_refused("FUNCTION", "its backend lacks flush_cache");
   assert_refused("SYMBOL", "does not give a backend through bench_backend_plugin");
   assert_refused("KERNEL_ABI", "kernel 0 of the fake backend has kernel ABI 2");
@@ -85,6 +85,13 @@ static void names_are_found_or_refused(void **state) {
   /* This program is built into a folder of its own, where no plug-in is. */
   assert_null(bench_backend_find("cuda", &why_not));
   assert_non_null(strstr(why_not.message, "libbench_cuda.so is not beside the program"));
+  assert_null(bench_backend_find("emu", &why_not));
+  assert_int_equal(why_not.code, BENCH_ERR_UNSUPPORTED);
+  assert_non_null(strstr(why_not.message, "libbench_emu.so is not beside the program"));
+  /* A user may miss cuda, but not what is for tests. */
+  assert_string_equal(bench_backend_name_at(0), "cpu");
+  assert_string_equal(bench_backend_name_at(1), "cuda");
+  assert_null(bench_backend_name_at(2));
 }
 
 static const char *yes(const bench_attn *attn, const bench_device *device) {

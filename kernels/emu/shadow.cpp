@@ -1,0 +1,189 @@
+/* Who read and wrote each byte of shared memory last, for race mode. */
+#include <algorithm>
+
+#include "emu/internal.h"
+
+namespace emu {
+
+namespace {
+
+uint32_t agent_times[AGENT_SLOTS];
+
+[[noreturn]] void race(const Thread &thread, Site at, const char *does, uint32_t offset,
+                       size_t other, const char *did, Site there, const char *why) {
+  const size_t threads = (size_t)thread.block->group->threads;
+  const size_t all = thread.block->group->blocks.size() * threads;
+  std::string who = "an agent";
+  if (other < all) {
+    who = "thread " + std::to_string(other % threads);
+    if (all > threads) {
+      who += " of block " + std::to_string(thread.block->group->blocks[other / threads]->index);
+    }
+  }
+  fail_for(&thread, at, "race: %s shared address %u, which %s %s at %s, and %s", does, offset,
+           who.c_str(), did, place_text(there).c_str(), why);
+}
+
+const char unordered[] = "nothing orders the two";
+const char unfenced[] = "no fence.proxy.async stands between the two";
+
+bool has(const Ticks &ticks, size_t slot, uint32_t time) {
+  return slot < ticks.size() && ticks[slot] >= time;
+}
+
+void touch(ShadowMemory &shadow, uint32_t offset, uint32_t bytes) {
+  if (shadow.touched_end == 0) {
+    shadow.touched_begin = offset;
+  }
+  shadow.touched_begin = std::min(shadow.touched_begin, offset);
+  shadow.touched_end = std::max(shadow.touched_end, offset + bytes);
+}
+
+/* The write before this access has to be known, and behind a fence for the asynchronous proxy. */
+void check_after_write(const Thread &thread, const ShadowCell &cell, uint32_t offset, Site at,
+                       const char *does, bool async) {
+  if (cell.write_time == 0) {
+    return;
+  }
+  const Ticks &now = thread.clock.now.own;
+  if (!has(now, cell.write_slot, cell.write_time)) {
+    race(thread, at, does, offset, cell.write_slot, "wrote", cell.write_at, unordered);
+  }
+  if (async && cell.write_generic && !has(thread.clock.proxied, cell.write_slot, cell.write_time)) {
+    race(thread, at, does, offset, cell.write_slot, "wrote", cell.write_at, unfenced);
+  }
+}
+
+void check_after_reads(const Thread &thread, const ShadowMemory &shadow, const ShadowCell &cell,
+                       uint32_t offset, Site at, const char *does) {
+  const Ticks &now = thread.clock.now.own;
+  if (cell.read_time != 0 && !has(now, cell.read_slot, cell.read_time)) {
+    race(thread, at, does, offset, cell.read_slot, "read", cell.read_at, unordered);
+  }
+  if (cell.readers == 0) {
+    return;
+  }
+  const Ticks &times = shadow.reader_sets[cell.readers - 1];
+  for (size_t slot = 0; slot < times.size(); slot++) {
+    if (times[slot] > now[slot]) {
+      race(thread, at, does, offset, slot, "read", cell.read_at, unordered);
+    }
+  }
+}
+
+/* A reader that knows of the one before takes its place; else there are several. */
+void add_reader(const Thread &thread, ShadowMemory &shadow, ShadowCell &cell, Site at) {
+  const Ticks &now = thread.clock.now.own;
+  const uint32_t time = now[(size_t)thread.slot];
+  if (cell.readers == 0 && cell.read_time != 0 && cell.read_slot != thread.slot &&
+      !has(now, cell.read_slot, cell.read_time)) {
+    if (shadow.reader_sets_used == shadow.reader_sets.size()) {
+      shadow.reader_sets.emplace_back();
+    }
+    Ticks &times = shadow.reader_sets[shadow.reader_sets_used++];
+    times.assign(now.size(), 0);
+    times[cell.read_slot] = cell.read_time;
+    cell.readers = (uint32_t)shadow.reader_sets_used;
+  }
+  if (cell.readers != 0) {
+    shadow.reader_sets[cell.readers - 1][(size_t)thread.slot] = time;
+  }
+  cell.read_slot = (uint16_t)thread.slot;
+  cell.read_time = time;
+  cell.read_at = at;
+}
+
+void set_writer(ShadowCell &cell, size_t slot, uint32_t time, bool generic, Site at) {
+  cell.write_slot = (uint16_t)slot;
+  cell.write_time = time;
+  cell.write_generic = generic;
+  cell.write_at = at;
+  cell.read_time = 0;
+  cell.readers = 0;
+}
+
+void read_all(const Thread &thread, Block &block, uint32_t offset, uint32_t bytes, Site at,
+              bool async) {
+  ShadowMemory &shadow = block.shadow;
+  const char *does = async ? "the asynchronous proxy reads" : "reads";
+  touch(shadow, offset, bytes);
+  for (uint32_t i = offset; i < offset + bytes; i++) {
+    check_after_write(thread, shadow.cells[i], i, at, does, async);
+    add_reader(thread, shadow, shadow.cells[i], at);
+  }
+}
+
+void write_all(const Thread &thread, Block &block, uint32_t offset, uint32_t bytes, Site at,
+               bool async) {
+  ShadowMemory &shadow = block.shadow;
+  const char *does = async ? "the asynchronous proxy writes" : "writes";
+  const uint32_t time = thread.clock.now.own[(size_t)thread.slot];
+  touch(shadow, offset, bytes);
+  for (uint32_t i = offset; i < offset + bytes; i++) {
+    ShadowCell &cell = shadow.cells[i];
+    check_after_write(thread, cell, i, at, does, async);
+    check_after_reads(thread, shadow, cell, i, at, does);
+    set_writer(cell, (size_t)thread.slot, time, !async, at);
+  }
+}
+
+}  // namespace
+
+void shadow_start(Block &block) {
+  ShadowMemory &shadow = block.shadow;
+  if (shadow.cells.empty()) {
+    shadow.cells.resize(ARENA_BYTES);
+  } else {
+    std::fill(shadow.cells.begin() + shadow.touched_begin,
+              shadow.cells.begin() + shadow.touched_end, ShadowCell());
+  }
+  shadow.touched_begin = 0;
+  shadow.touched_end = 0;
+  shadow.reader_sets_used = 0;
+  std::fill(agent_times, agent_times + AGENT_SLOTS, 0);
+}
+
+void race_read(const Thread &thread, Block &block, uint32_t offset, uint32_t bytes, Site at) {
+  if (options.race) {
+    read_all(thread, block, offset, bytes, at, false);
+  }
+}
+
+void race_write(const Thread &thread, Block &block, uint32_t offset, uint32_t bytes, Site at) {
+  if (options.race) {
+    write_all(thread, block, offset, bytes, at, false);
+  }
+}
+
+void race_async_read(const Thread &thread, Block &block, uint32_t offset, uint32_t bytes, Site at) {
+  if (options.race) {
+    read_all(thread, block, offset, bytes, at, true);
+  }
+}
+
+void race_async_write(const Thread &thread, Block &block, uint32_t offset, uint32_t bytes,
+                      Site at) {
+  if (options.race) {
+    write_all(thread, block, offset, bytes, at, true);
+  }
+}
+
+void race_land(Block &block, uint32_t offset, uint32_t bytes, const void *waited_for,
+               Site issued_at, const Clock &issued, Clock &at) {
+  if (!options.race) {
+    return;
+  }
+  const Group &group = *block.group;
+  const size_t agent = (reinterpret_cast<uintptr_t>(waited_for) >> 3) % AGENT_SLOTS;
+  const size_t slot = group.blocks.size() * (size_t)group.threads + agent;
+  const uint32_t time = ++agent_times[agent];
+  learn(at.now, issued.now);
+  at.now.own.resize(slot - agent + AGENT_SLOTS);
+  at.now.own[slot] = std::max(at.now.own[slot], time);
+  touch(block.shadow, offset, bytes);
+  for (uint32_t i = offset; i < offset + bytes; i++) {
+    set_writer(block.shadow.cells[i], slot, time, false, issued_at);
+  }
+}
+
+}  // namespace emu
