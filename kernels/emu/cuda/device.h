@@ -20,6 +20,7 @@
 #define BENCH_KERNEL_FN_BLOCKS(threads, blocks_per_sm)
 #define BENCH_DEVICE_FN static inline
 #define BENCH_DEVICE_MEMBER inline
+#define BENCH_UNROLL
 #define BENCH_GRID_CONSTANT
 #define BENCH_WARP 32
 
