@@ -1,4 +1,4 @@
-/* Who read and wrote each byte of shared memory last, for race mode. */
+/* Who read and wrote shared memory last, exact to the byte, for race mode. */
 #include <algorithm>
 
 #include "emu/internal.h"
@@ -31,12 +31,61 @@ bool has(const Ticks &ticks, size_t slot, uint32_t time) {
   return slot < ticks.size() && ticks[slot] >= time;
 }
 
-void touch(ShadowMemory &shadow, uint32_t offset, uint32_t bytes) {
+constexpr uint32_t WORD = 4;
+
+void touch(ShadowMemory &shadow, uint32_t begin, uint32_t end) {
   if (shadow.touched_end == 0) {
-    shadow.touched_begin = offset;
+    shadow.touched_begin = begin;
   }
-  shadow.touched_begin = std::min(shadow.touched_begin, offset);
-  shadow.touched_end = std::max(shadow.touched_end, offset + bytes);
+  shadow.touched_begin = std::min(shadow.touched_begin, begin);
+  shadow.touched_end = std::max(shadow.touched_end, end);
+}
+
+uint32_t new_reader_set(ShadowMemory &shadow) {
+  if (shadow.reader_sets_used == shadow.reader_sets.size()) {
+    shadow.reader_sets.emplace_back();
+  }
+  return (uint32_t)++shadow.reader_sets_used;
+}
+
+/* The cell of a word becomes four, each with readers of its own. */
+void split(ShadowMemory &shadow, uint32_t word) {
+  shadow.is_split[word] = 1;
+  for (uint32_t i = word * WORD; i < word * WORD + WORD; i++) {
+    shadow.bytes[i] = shadow.words[word];
+    if (shadow.words[word].readers != 0) {
+      const uint32_t set = new_reader_set(shadow);
+      shadow.reader_sets[set - 1] = shadow.reader_sets[shadow.words[word].readers - 1];
+      shadow.bytes[i].readers = set;
+    }
+  }
+}
+
+/* Calls visit(cell, offset) for every cell of the range. `levels`: afterwards all bytes of a word
+ * that lies in the range are alike. */
+template <typename Visit>
+void each_cell(ShadowMemory &shadow, uint32_t offset, uint32_t bytes, bool levels, Visit visit) {
+  const uint32_t end = offset + bytes;
+  touch(shadow, offset / WORD, (end + WORD - 1) / WORD);
+  for (uint32_t word = offset / WORD; word * WORD < end; word++) {
+    const uint32_t first = std::max(offset, word * WORD);
+    const uint32_t last = std::min(end, word * WORD + WORD);
+    const bool is_whole = last - first == WORD;
+    if (is_whole && shadow.is_split[word] == 0) {
+      visit(shadow.words[word], first);
+      continue;
+    }
+    if (shadow.is_split[word] == 0) {
+      split(shadow, word);
+    }
+    for (uint32_t i = first; i < last; i++) {
+      visit(shadow.bytes[i], i);
+    }
+    if (is_whole && levels) {
+      shadow.words[word] = shadow.bytes[first];
+      shadow.is_split[word] = 0;
+    }
+  }
 }
 
 /* The write before this access has to be known, and behind a fence for the asynchronous proxy. */
@@ -77,13 +126,10 @@ void add_reader(const Thread &thread, ShadowMemory &shadow, ShadowCell &cell, Si
   const uint32_t time = now[(size_t)thread.slot];
   if (cell.readers == 0 && cell.read_time != 0 && cell.read_slot != thread.slot &&
       !has(now, cell.read_slot, cell.read_time)) {
-    if (shadow.reader_sets_used == shadow.reader_sets.size()) {
-      shadow.reader_sets.emplace_back();
-    }
-    Ticks &times = shadow.reader_sets[shadow.reader_sets_used++];
+    cell.readers = new_reader_set(shadow);
+    Ticks &times = shadow.reader_sets[cell.readers - 1];
     times.assign(now.size(), 0);
     times[cell.read_slot] = cell.read_time;
-    cell.readers = (uint32_t)shadow.reader_sets_used;
   }
   if (cell.readers != 0) {
     shadow.reader_sets[cell.readers - 1][(size_t)thread.slot] = time;
@@ -106,11 +152,10 @@ void read_all(const Thread &thread, Block &block, uint32_t offset, uint32_t byte
               bool async) {
   ShadowMemory &shadow = block.shadow;
   const char *does = async ? "the asynchronous proxy reads" : "reads";
-  touch(shadow, offset, bytes);
-  for (uint32_t i = offset; i < offset + bytes; i++) {
-    check_after_write(thread, shadow.cells[i], i, at, does, async);
-    add_reader(thread, shadow, shadow.cells[i], at);
-  }
+  each_cell(shadow, offset, bytes, false, [&](ShadowCell &cell, uint32_t place) {
+    check_after_write(thread, cell, place, at, does, async);
+    add_reader(thread, shadow, cell, at);
+  });
 }
 
 void write_all(const Thread &thread, Block &block, uint32_t offset, uint32_t bytes, Site at,
@@ -118,24 +163,25 @@ void write_all(const Thread &thread, Block &block, uint32_t offset, uint32_t byt
   ShadowMemory &shadow = block.shadow;
   const char *does = async ? "the asynchronous proxy writes" : "writes";
   const uint32_t time = thread.clock.now.own[(size_t)thread.slot];
-  touch(shadow, offset, bytes);
-  for (uint32_t i = offset; i < offset + bytes; i++) {
-    ShadowCell &cell = shadow.cells[i];
-    check_after_write(thread, cell, i, at, does, async);
-    check_after_reads(thread, shadow, cell, i, at, does);
+  each_cell(shadow, offset, bytes, true, [&](ShadowCell &cell, uint32_t place) {
+    check_after_write(thread, cell, place, at, does, async);
+    check_after_reads(thread, shadow, cell, place, at, does);
     set_writer(cell, (size_t)thread.slot, time, !async, at);
-  }
+  });
 }
 
 }  // namespace
 
 void shadow_start(Block &block) {
   ShadowMemory &shadow = block.shadow;
-  if (shadow.cells.empty()) {
-    shadow.cells.resize(ARENA_BYTES);
-  } else {
-    std::fill(shadow.cells.begin() + shadow.touched_begin,
-              shadow.cells.begin() + shadow.touched_end, ShadowCell());
+  if (shadow.words.empty()) {
+    shadow.words.resize(ARENA_BYTES / WORD);
+    shadow.bytes.resize(ARENA_BYTES);
+    shadow.is_split.resize(ARENA_BYTES / WORD);
+  }
+  for (uint32_t word = shadow.touched_begin; word < shadow.touched_end; word++) {
+    shadow.words[word] = ShadowCell();
+    shadow.is_split[word] = 0;
   }
   shadow.touched_begin = 0;
   shadow.touched_end = 0;
@@ -180,10 +226,8 @@ void race_land(Block &block, uint32_t offset, uint32_t bytes, const void *waited
   learn(at.now, issued.now);
   at.now.own.resize(slot - agent + AGENT_SLOTS);
   at.now.own[slot] = std::max(at.now.own[slot], time);
-  touch(block.shadow, offset, bytes);
-  for (uint32_t i = offset; i < offset + bytes; i++) {
-    set_writer(block.shadow.cells[i], slot, time, false, issued_at);
-  }
+  each_cell(block.shadow, offset, bytes, true,
+            [&](ShadowCell &cell, uint32_t) { set_writer(cell, slot, time, false, issued_at); });
 }
 
 }  // namespace emu
