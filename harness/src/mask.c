@@ -10,38 +10,9 @@
 #include "mask_band.h"
 #include "minmax.h"
 
-bool bench_mask_is_simple(const bench_mask *mask) {
-  return mask->kind <= BENCH_MASK_SINK_WINDOW;
-}
-
 int bench_mask_part(const bench_mask *mask, int64_t index) {
   return mask->kind == BENCH_MASK_HYBRID &&
          index % (mask->share[0] + mask->share[1]) >= mask->share[0];
-}
-
-static bool alternates_over_heads(const bench_attn *attn) {
-  return attn->mask.kind == BENCH_MASK_HYBRID && attn->mask.over == BENCH_HYBRID_HEADS;
-}
-
-int64_t bench_mask_block(const bench_attn *attn) {
-  if (alternates_over_heads(attn)) {
-    return max64(attn->part[0].block, attn->part[1].block); /* equal, or one leaves it free */
-  }
-  return attn->mask.block;
-}
-
-bool bench_mask_needs_input(const bench_attn *attn) {
-  if (alternates_over_heads(attn)) {
-    return attn->part[0].kind == BENCH_MASK_TOPK || attn->part[1].kind == BENCH_MASK_TOPK;
-  }
-  return attn->mask.kind == BENCH_MASK_TOPK;
-}
-
-int64_t bench_mask_patterns(const bench_attn *attn) {
-  if (bench_mask_needs_input(attn)) {
-    return attn->batch * attn->heads_q;
-  }
-  return alternates_over_heads(attn) ? 2 : 1;
 }
 
 bench_band bench_mask_band(const bench_attn *attn) {

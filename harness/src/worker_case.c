@@ -145,6 +145,7 @@ static bench_code measure(bench_worker *s, const bench_timing *timing, bench_row
   if (code == BENCH_OK && s->verdict.right) {
     *samples = numbers_json(taken.time_ns, taken.count);
     s->clock_mhz = numbers_json(taken.clock_mhz, taken.count);
+    row->list_build_ns = bench_work_list_ns(&s->work);
     bench_text_copy(row->stop_reason, sizeof row->stop_reason, taken.stop_reason);
     take_state(&taken.state, row, status);
     if (s->work.attn.scope == BENCH_SCOPE_BLOCK) {

@@ -216,6 +216,7 @@ BENCH_KERNEL(cuda, naive) = {
     .summary = "one block per query row, scores in shared memory",
     .wants_blocks = false,
     .block = 0,
+    .fuses_stats = false,
     .why_not = naive_why_not,
     .workspace_bytes = nullptr,
     .launch = naive_launch,

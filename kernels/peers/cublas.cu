@@ -251,6 +251,7 @@ BENCH_KERNEL(cuda, blas) = {
     .summary = "unfused: two cuBLAS products around a softmax of the whole score matrix",
     .wants_blocks = false,
     .block = 0,
+    .fuses_stats = false,
     .why_not = blas_why_not,
     .workspace_bytes = blas_workspace_bytes,
     .launch = blas_launch,

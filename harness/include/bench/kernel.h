@@ -40,9 +40,33 @@ typedef struct bench_device {
   int64_t llc_bytes;  /* last-level cache: L3 on cpu, L2 on cuda; 0: unknown */
 } bench_device;
 
+/* The statistics of one row that a kernel can make in the pass that makes its output: those of
+ * bench_stat_core (bench/stat.h), before any mean over rows. A launch with `stats` gets, for every
+ * row in the order of LSE, BENCH_FUSED_STATS floats in this order. A row that sees no key has -inf
+ * for the first two and 0 for the others; the distance without the sink is NaN for a row with no
+ * weight beyond key 0. The normalised entropy is left to the reader, who knows the visible keys:
+ * entropy / log(keys). */
+typedef enum bench_fused_stat {
+  BENCH_FUSED_LSE,       /* natural log, as in LSE */
+  BENCH_FUSED_MAX_LOGIT, /* with the softmax scale */
+  BENCH_FUSED_ENTROPY,   /* nats */
+  BENCH_FUSED_SUM_P2,
+  BENCH_FUSED_P_MAX,
+  BENCH_FUSED_DISTANCE,        /* tokens, mean of |i - j| */
+  BENCH_FUSED_DISTANCE_NOSINK, /* key 0 dropped, the rest renormalised */
+  BENCH_FUSED_DISTANCE_RMS,
+  BENCH_FUSED_WINDOW16, /* mass on |i - j| < 16 */
+  BENCH_FUSED_WINDOW64,
+  BENCH_FUSED_WINDOW256,
+  BENCH_FUSED_WINDOW1024,
+  BENCH_FUSED_SINK,  /* mass on key 0 */
+  BENCH_FUSED_SINK4, /* mass on keys 0-3 */
+  BENCH_FUSED_STATS
+} bench_fused_stat;
+
 /* One layer's work. Pointers are in the backend's memory and 64-byte aligned; shapes are those of
  * attn.h. The kernel only enqueues on `stream` (cuda) or returns when done (cpu); it must not
- * allocate, and writes nothing but O, LSE and the workspace. */
+ * allocate, and writes nothing but O, LSE, the statistics and the workspace. */
 typedef struct bench_launch {
   const bench_attn *attn;
   const bench_blocklist *blocks; /* NULL unless the mask is BLOCK or the kernel wants_blocks; the
@@ -52,6 +76,9 @@ typedef struct bench_launch {
   const void *v;
   void *o;
   float *lse;
+  float *stats;    /* [batch][heads_q][seq_q][BENCH_FUSED_STATS], or NULL: none wanted. Other than
+                      NULL only for a kernel that fuses_stats; O and LSE are the same to the last
+                      bit either way */
   void *workspace; /* workspace_bytes() bytes; NULL if that is 0. Contents are undefined behind
                       the first BENCH_WORKSPACE_ZEROED bytes */
   void *stream;    /* cudaStream_t; NULL on cpu */
@@ -66,6 +93,7 @@ typedef struct bench_kernel {
   const char *summary; /* one line for `bench list kernels` */
   bool wants_blocks;   /* takes every mask as a block list of `block` rows and keys */
   int64_t block;       /* block size for simple masks if wants_blocks; BLOCK masks bring theirs */
+  bool fuses_stats;    /* makes bench_launch.stats along with O */
   /* NULL if the kernel can run this problem on this device, else the reason, a static string.
    * Pure: called for every planned case. */
   const char *(*why_not)(const bench_attn *attn, const bench_device *device);

@@ -74,18 +74,40 @@ bench_code bench_mask_parse(const char *text, bench_mask_choice *out, bench_erro
 void bench_mask_format(const bench_mask *mask, const bench_mask part[2],
                        char text[BENCH_MASK_TEXT_MAX]);
 
+/* The four that follow are what a kernel may ask about a mask before it has a list. */
+
 /* True for the masks whose rows are at most two spans: full, causal, window, sink+window. */
-bool bench_mask_is_simple(const bench_mask *mask);
+static inline bool bench_mask_is_simple(const bench_mask *mask) {
+  return mask->kind <= BENCH_MASK_SINK_WINDOW;
+}
+
+static inline bool bench_mask_alternates_over_heads(const bench_attn *attn) {
+  return attn->mask.kind == BENCH_MASK_HYBRID && attn->mask.over == BENCH_HYBRID_HEADS;
+}
 
 /* The block size that the mask fixes, or 0 if it leaves the choice to the kernel. */
-int64_t bench_mask_block(const bench_attn *attn);
+static inline int64_t bench_mask_block(const bench_attn *attn) {
+  if (!bench_mask_alternates_over_heads(attn)) {
+    return attn->mask.block;
+  }
+  const int64_t first = attn->part[0].block; /* they are equal, or one leaves it free */
+  return first > attn->part[1].block ? first : attn->part[1].block;
+}
 
 /* True where the visible keys depend on Q and K: TOPK, or a HYBRID over heads with such a part. */
-bool bench_mask_needs_input(const bench_attn *attn);
+static inline bool bench_mask_needs_input(const bench_attn *attn) {
+  return bench_mask_alternates_over_heads(attn)
+             ? attn->part[0].kind == BENCH_MASK_TOPK || attn->part[1].kind == BENCH_MASK_TOPK
+             : attn->mask.kind == BENCH_MASK_TOPK;
+}
 
 /* Patterns that the block list of the mask has at most: 1, 2 for a HYBRID over heads, batch *
  * heads_q where the mask needs input. */
-int64_t bench_mask_patterns(const bench_attn *attn);
+static inline int64_t bench_mask_patterns(const bench_attn *attn) {
+  return bench_mask_needs_input(attn)             ? attn->batch * attn->heads_q
+         : bench_mask_alternates_over_heads(attn) ? 2
+                                                  : 1;
+}
 
 /* Which part of a HYBRID (0 or 1) query head or layer `index` has; 0 for any other mask. */
 int bench_mask_part(const bench_mask *mask, int64_t index);
