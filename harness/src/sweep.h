@@ -7,6 +7,8 @@
 #include "bench/config.h"
 #include "bench/plan.h"
 #include "sinks/folder.h"
+#include "src/dense_times.h"
+#include "src/oom_rule.h"
 #include "src/supervisor.h"
 
 typedef enum bench_progress {
@@ -28,6 +30,7 @@ typedef struct bench_sweep_options {
   int shards;
   bool dry_run;
   bool resume;
+  bool force;     /* with resume: whatever the folder's rows are of */
   bool check_lse; /* statistics once more by LSE identities */
   bool json;
   bench_progress progress;
@@ -43,7 +46,7 @@ int bench_sweep(const bench_sweep_options *options);
 bench_code bench_target_open(const char *backend, int device, bench_supervisor **supervisor,
                              bench_target *target, bench_error *error);
 
-/* SIGINT and SIGTERM set this; SIGPIPE is ignored. */
+/* SIGINT and SIGTERM add one; SIGPIPE is ignored. */
 extern volatile int bench_stop;
 void bench_catch_signals(void);
 
@@ -57,7 +60,7 @@ bench_code bench_filter_check(const char *const *filters, size_t count, bench_er
 json_t *bench_case_request(const bench_problem *problem, const bench_case *planned,
                            const char *mode, double case_s, bool whole);
 
-/* The run: asks the worker for every wanted mode of every case and writes a row for each. */
+/* Rows by status. */
 typedef struct bench_tally {
   int64_t rows;
   int64_t by_status[BENCH_STATUS_COUNT];
@@ -67,10 +70,23 @@ typedef struct bench_tally {
  * not, the worker is replaced. */
 bool bench_status_needs_restart(const char *status);
 
-bench_code bench_run(const bench_config *config, const bench_plan *plan, const bench_target *target,
-                     bench_supervisor *supervisor, bench_folder *folder,
-                     const bench_sweep_options *options, const char *run_id, bench_tally *tally,
-                     bench_error *error);
+/* What a run needs and what it adds to. */
+typedef struct bench_run {
+  const bench_config *config;
+  const bench_plan *plan;
+  const bench_target *target;
+  bench_supervisor *supervisor;
+  bench_folder *folder;
+  const bench_sweep_options *options;
+  const char *run_id;
+  bench_oom_rule *oom;      /* what is known of exhausted memory; grows */
+  bench_dense_times *dense; /* times with mask full; grows */
+  bench_tally *tally;
+} bench_run;
+
+/* Asks the worker for every wanted mode of every case that has no row yet, and writes a row for
+ * each. */
+bench_code bench_run_plan(const bench_run *run, bench_error *error);
 
 /* The machine, build, config and command as JSON; `bench info` shows it too. New reference. */
 json_t *bench_manifest_machine(void);
