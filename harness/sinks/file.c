@@ -1,6 +1,7 @@
 /* Files that a kill, a full disk or a power cut leave whole or untouched. */
 #include "sinks/file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -88,4 +89,17 @@ bool bench_file_is_at(int fd, const char *path) {
   struct stat found;
   return fstat(fd, &open_file) == 0 && stat(path, &found) == 0 &&
          open_file.st_dev == found.st_dev && open_file.st_ino == found.st_ino;
+}
+
+bool bench_file_folder_is_empty(const char *path) {
+  DIR *folder = opendir(path);
+  if (folder == NULL) {
+    return true; /* what is wrong with it shows when a file is made in it */
+  }
+  bool empty = true;
+  for (struct dirent *entry; empty && (entry = readdir(folder)) != NULL;) {
+    empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
+  }
+  closedir(folder);
+  return empty;
 }

@@ -20,5 +20,7 @@ bench_code bench_file_replace(const char *folder, const char *name, const char *
                               bench_error *error);
 /* Is `path` still the file behind `fd`? Not after it was removed, moved or replaced. */
 bool bench_file_is_at(int fd, const char *path);
+/* A folder that cannot be read or is not there counts as empty. */
+bool bench_file_folder_is_empty(const char *path);
 
 #endif

@@ -1,7 +1,6 @@
 /* The output folder of one sweep. */
 #include "sinks/folder.h"
 
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,19 +34,6 @@ uint64_t bench_folder_row_id(const char *case_id, const char *mode) {
 
 static uint64_t problem_hash(const char *problem_id) {
   return bench_hash_text(BENCH_HASH_START, problem_id);
-}
-
-static bool is_empty(const char *path) {
-  DIR *folder = opendir(path);
-  if (folder == NULL) {
-    return true; /* what is wrong with it shows when a file is made in it */
-  }
-  bool empty = true;
-  for (struct dirent *entry; empty && (entry = readdir(folder)) != NULL;) {
-    empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
-  }
-  closedir(folder);
-  return empty;
 }
 
 static bench_code no_memory(const bench_folder *folder, bench_error *error) {
@@ -190,7 +176,7 @@ static bench_code open_files(bench_folder *folder, const bench_config *config, b
 bench_code bench_folder_open(const char *path, const bench_config *config,
                              const bench_folder_resume *resume, bench_folder **out,
                              bench_error *error) {
-  if (resume == NULL && !is_empty(path)) {
+  if (resume == NULL && !bench_file_folder_is_empty(path)) {
     return bench_fail(error, BENCH_ERR_USAGE,
                       "%s: the folder is not empty; give --resume to go on with it", path);
   }

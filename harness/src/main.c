@@ -20,6 +20,7 @@ static const struct {
     {"check", bench_command_check, "every kernel against the reference on adversarial shapes"},
     {"profile", bench_command_profile, "attention statistics and loss of a real model"},
     {"plot", bench_command_plot, "the figures of one result"},
+    {"merge", bench_command_merge, "the parts that shards left, as one result"},
 };
 
 static void print_help(FILE *to) {

@@ -14,8 +14,8 @@ typedef struct bench_merge_result {
 } bench_merge_result;
 
 /* Writes what the folders hold together into `out`, which must not be there or be empty. Rows stand
- * in the order of the plan; where it cannot be made here (a checkpoint that is not on this machine),
- * in that of the folders. `command` is for the manifest.
+ * in the order of the plan; where it cannot be made here (a checkpoint that is not on this
+ * machine), in that of the folders. `command` is for the manifest.
  *
  * BENCH_ERR_UNSUPPORTED where they do not belong together: another config, --set, schema, commit,
  * backend or device, or one case and mode with two different rows. */

@@ -173,14 +173,17 @@ static json_t *manifest(const sweep *s, const char *state) {
   }
   char now[BENCH_TIME_MAX];
   bench_proc_time_iso(time(NULL), now);
-  return json_pack("{s:s s:s s:s s:s s:I s:s s:O s:s s:o s:o s:o s:I s:I s:o s:o}", "run_id",
-                   s->run_id, "state", state, "started_utc", s->started, "written_utc", now,
-                   "schema_version", (json_int_t)BENCH_SCHEMA_VERSION, "name", s->config.name,
-                   "command", s->options->command, "backend", s->target.device.backend, "device",
-                   bench_device_to_json(&s->target.device), "machine", bench_manifest_machine(),
-                   "build", bench_manifest_build(), "rows_planned", (json_int_t)s->rows_planned,
-                   "rows_selected", (json_int_t)bench_plan_rows(&s->plan), "rows_by_status", tally,
-                   "set", sets);
+  char *config = realpath(s->options->config_path, NULL); /* what paths in it are relative to */
+  json_t *json = json_pack(
+      "{s:s s:s s:s s:s s:I s:s s:O s:s s:o s:o s:o s:I s:I s:o s:o s:s*}", "run_id", s->run_id,
+      "state", state, "started_utc", s->started, "written_utc", now, "schema_version",
+      (json_int_t)BENCH_SCHEMA_VERSION, "name", s->config.name, "command", s->options->command,
+      "backend", s->target.device.backend, "device", bench_device_to_json(&s->target.device),
+      "machine", bench_manifest_machine(), "build", bench_manifest_build(), "rows_planned",
+      (json_int_t)s->rows_planned, "rows_selected", (json_int_t)bench_plan_rows(&s->plan),
+      "rows_by_status", tally, "set", sets, "config", config);
+  free(config);
+  return json;
 }
 
 static bench_code write_manifest(sweep *s, const char *state) {
