@@ -1,7 +1,7 @@
 /* Faults planted for tests: BENCH_FAULT=KIND@CASE[,KIND@CASE]... in the environment. CASE counts
  * the cases of the whole plan from 1, whatever filter or shard; it must be one of the kernel
  * `null`, into which the faults are built:
- *   crash   writes through a null pointer           abort   calls abort()
+ *   crash   dies of SIGSEGV                         abort   calls abort()
  *   hang    never returns                           slow    takes five seconds more
  *   oom     says that memory is exhausted           wrong   writes past the end of its output
  *   short   the worker writes half of its answer and leaves */

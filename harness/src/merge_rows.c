@@ -8,7 +8,7 @@
 #include "sinks/csv_table.h"
 
 static char **copy_fields(char *const *fields, size_t count) {
-  size_t bytes = 0;
+  size_t bytes = 1;
   for (size_t i = 0; i < count; i++) {
     bytes += strlen(fields[i]) + 1;
   }

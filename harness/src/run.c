@@ -44,7 +44,8 @@ typedef struct run_state {
 } run_state;
 
 bool bench_status_needs_restart(const char *status) {
-  return strcmp(status, "failed") == 0 || strcmp(status, "wrong") == 0;
+  return strcmp(status, "failed") == 0 || strcmp(status, "wrong") == 0 ||
+         strcmp(status, "oom") == 0;
 }
 
 static const bench_problem *problem_of(const run_state *run, const bench_case *planned) {

@@ -10,6 +10,7 @@
 
 #include "bench/input.h"
 #include "platform/proc.h"
+#include "platform/topology.h"
 #include "src/fault.h"
 #include "src/protocol.h"
 #include "src/resume.h"
@@ -240,6 +241,7 @@ static bench_code open_folder(sweep *s) {
       .judge = bench_resume_judge, .context = &s->resume, .any_header = options->force};
   bench_code code =
       bench_folder_open(path, &s->config, options->resume ? &resume : NULL, &s->folder, &s->error);
+  s->resume.folder = NULL; /* the path goes with this function */
   for (int i = 0; code == BENCH_OK && i < BENCH_STATUS_COUNT; i++) {
     s->tally.by_status[i] = bench_folder_kept(s->folder)[i];
     s->tally.rows += s->tally.by_status[i];
@@ -279,6 +281,7 @@ int bench_sweep(const bench_sweep_options *options) {
   sweep s = {.options = options};
   int exit_status = 0;
   bench_catch_signals();
+  bench_topology_tell_children(); /* each case starts a process to learn its memory */
   bench_proc_time_iso(time(NULL), s.started);
   snprintf(
       s.run_id, sizeof s.run_id, "%016" PRIx64,

@@ -66,8 +66,8 @@ typedef struct bench_tally {
   int64_t by_status[BENCH_STATUS_COUNT];
 } bench_tally;
 
-/* After a fault that may stick to the device, or a kernel that may have written where it should
- * not, the worker is replaced. */
+/* After a fault that may stick to the device, a kernel that may have written where it should not,
+ * or memory that ran out, the worker is replaced. */
 bool bench_status_needs_restart(const char *status);
 
 /* What a run needs and what it adds to. */

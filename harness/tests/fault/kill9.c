@@ -105,8 +105,9 @@ static char *row_set(const result_table *table) {
              table_field(table, row, "mode"), table_field(table, row, "status"));
   }
   qsort(lines, table->rows, LINE, (int (*)(const void *, const void *))strcmp);
+  char *end = text;
   for (size_t row = 0; row < table->rows; row++) {
-    strcat(text, lines[row]);
+    end = stpcpy(end, lines[row]);
   }
   free(lines);
   return text;
