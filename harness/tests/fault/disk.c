@@ -50,17 +50,13 @@ static bool ends_whole(const char *name, const char *file) {
   return whole;
 }
 
-static off_t folder_bytes(const char *name) {
-  static const char *const files[] = {"sweep.csv", "heads.csv", "samples.csv"};
-  off_t bytes = 0;
-  for (int i = 0; i < 3; i++) {
-    char path[300];
-    struct stat info;
-    snprintf(path, sizeof path, "%s/%s", folder_of(name), files[i]);
-    assert_int_equal(stat(path, &info), 0);
-    bytes += info.st_size;
-  }
-  return bytes;
+/* The least that a run writes: how many samples there are is another matter each time. */
+static off_t record_bytes(const char *name) {
+  char path[300];
+  struct stat info;
+  snprintf(path, sizeof path, "%s/sweep.csv", folder_of(name));
+  assert_int_equal(stat(path, &info), 0);
+  return info.st_size;
 }
 
 static void a_full_disk_loses_nothing(void **state) {
@@ -68,7 +64,7 @@ static void a_full_disk_loses_nothing(void **state) {
   bench_outcome outcome = sweep("whole", "", "");
   assert_int_equal(outcome.exit_status, 0);
   outcome_free(&outcome);
-  const off_t bytes = folder_bytes("whole");
+  const off_t bytes = record_bytes("whole");
   for (int part = 1; part <= 6; part++) {
     char name[32];
     char environment[64];
