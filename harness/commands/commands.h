@@ -12,6 +12,7 @@ int bench_command_calibrate(int argc, char **argv);
 int bench_command_capacity(int argc, char **argv);
 int bench_command_profile(int argc, char **argv);
 int bench_command_plot(int argc, char **argv);
+int bench_command_merge(int argc, char **argv);
 
 /* One line on stderr and the exit status of a usage error. */
 int bench_usage_error(const char *command, const char *format, ...)

@@ -292,7 +292,8 @@ static bench_code write_heads(profile *p) {
   bench_csv *csv = NULL;
   bench_code code = bench_proc_mkdirs(p->folder, &p->error);
   if (code == BENCH_OK) {
-    code = bench_csv_open(p->folder, "heads.csv", &bench_head_table, false, &csv, &p->error);
+    code =
+        bench_csv_open(p->folder, "heads.csv", &bench_head_table, BENCH_CSV_FRESH, &csv, &p->error);
   }
   for (int64_t i = 0; code == BENCH_OK && i < p->info->layers * p->info->heads_q; i++) {
     const int64_t layer = i / p->info->heads_q;

@@ -19,8 +19,11 @@ static const char help[] =
     "  --filter KEY=GLOB    only rows whose column KEY matches; several by commas, all must match\n"
     "  --set KEY=VALUE      change the config: sweep.budget.case_s=1, grid.seq=[64]; repeatable\n"
     "  --dry-run            count cases, work, memory and time, and run nothing\n"
-    "  --resume             go on with a folder that has rows already\n"
-    "  --shard I/N          only the I-th of N parts, I from 1\n"
+    "  --resume             go on with a folder that has rows already: make what is missing, what\n"
+    "                       failed, and what was skipped for a reason that no longer holds\n"
+    "  --force              with --resume: also where rows are of another schema, commit, device\n"
+    "                       or config, which are then mixed\n"
+    "  --shard I/N          only the I-th of N parts, I from 1; bench merge joins them\n"
     "  --roofs FILE         measured roofs of this device (bench calibrate), for pct_of_roof\n"
     "  --check lse          compute the statistics once more by identities of the log-sum-exp\n"
     "  --seed N             seed of inputs and block masks\n"
@@ -35,6 +38,7 @@ enum {
   OPTION_SET,
   OPTION_DRY_RUN,
   OPTION_RESUME,
+  OPTION_FORCE,
   OPTION_SHARD,
   OPTION_CHECK,
   OPTION_ROOFS,
@@ -50,6 +54,7 @@ static const struct option long_options[] = {{"backend", required_argument, NULL
                                              {"set", required_argument, NULL, OPTION_SET},
                                              {"dry-run", no_argument, NULL, OPTION_DRY_RUN},
                                              {"resume", no_argument, NULL, OPTION_RESUME},
+                                             {"force", no_argument, NULL, OPTION_FORCE},
                                              {"shard", required_argument, NULL, OPTION_SHARD},
                                              {"check", required_argument, NULL, OPTION_CHECK},
                                              {"roofs", required_argument, NULL, OPTION_ROOFS},
@@ -169,6 +174,9 @@ static int parse_options(int argc, char **argv, char *seed_text, size_t seed_byt
       case OPTION_RESUME:
         options->resume = true;
         break;
+      case OPTION_FORCE:
+        options->force = true;
+        break;
       case OPTION_SHARD:
         status = parse_shard(optarg, options);
         break;
@@ -221,6 +229,9 @@ int bench_command_sweep(int argc, char **argv) {
   if (status == -1 && optind != argc - 1) {
     status = bench_usage_error(
         "sweep", argc == optind ? "a config file is needed" : "one config file is expected");
+  }
+  if (status == -1 && options.force && !options.resume) {
+    status = bench_usage_error("sweep", "--force needs --resume");
   }
   if (status == -1) {
     options.config_path = argv[optind];

@@ -96,12 +96,18 @@ typedef struct cgroup_files {
   const char *folder; /* below the mount */
   const char *limit;
   const char *usage;
-  const char *cache; /* key in memory.stat of the pages that can be dropped */
+  const char *cache;  /* key in memory.stat of the pages that can be dropped */
+  const char *events; /* with the line "oom_kill N" */
 } cgroup_files;
 
-static const cgroup_files cgroup_v2 = {"0::", "", "memory.max", "memory.current", "inactive_file "};
-static const cgroup_files cgroup_v1 = {":memory:", "/memory", "memory.limit_in_bytes",
-                                       "memory.usage_in_bytes", "total_inactive_file "};
+static const cgroup_files cgroup_v2 = {
+    "0::", "", "memory.max", "memory.current", "inactive_file ", "memory.events"};
+static const cgroup_files cgroup_v1 = {":memory:",
+                                       "/memory",
+                                       "memory.limit_in_bytes",
+                                       "memory.usage_in_bytes",
+                                       "total_inactive_file ",
+                                       "memory.oom_control"};
 
 /* Version 1 writes "no limit" as a number near 2^63. */
 static const int64_t no_limit_bytes = INT64_C(1) << 60;
@@ -150,7 +156,7 @@ static bool walk_cgroup(const cgroup_files *files, const char *self_cgroup, cons
   char path[PATH_MAX + FILE_NAME_MAX];
   while (true) {
     add_cgroup(files, folder, out);
-    snprintf(path, sizeof path, "%s/memory.events", folder);
+    snprintf(path, sizeof path, "%s/%s", folder, files->events);
     if (out->oom_kills < 0) {
       out->oom_kills = file_number(path, "oom_kill ");
     }
@@ -195,7 +201,17 @@ int64_t bench_proc_mem_limit_bytes(void) {
 }
 
 int64_t bench_proc_oom_kills(void) {
-  return own_cgroup().oom_kills;
+  int64_t kills = own_cgroup().oom_kills;
+  return kills >= 0 ? kills : file_number("/proc/vmstat", "oom_kill ");
+}
+
+bool bench_proc_oom_first(void) {
+  FILE *file = fopen("/proc/self/oom_score_adj", "we");
+  if (file == NULL) {
+    return false;
+  }
+  bool written = fputs("1000", file) >= 0;
+  return fclose(file) == 0 && written;
 }
 
 double bench_proc_load_1min(void) {

@@ -38,8 +38,11 @@ bool bench_proc_mem_peak_reset(void);
 int64_t bench_proc_mem_total_bytes(void);
 int64_t bench_proc_mem_available_bytes(void);
 int64_t bench_proc_mem_limit_bytes(void);
-/* How often the kernel has killed a process of our cgroup for memory; -1 without cgroup v2. */
+/* How often the kernel has killed a process for memory: of our cgroup where it counts them, else
+ * of the machine. */
 int64_t bench_proc_oom_kills(void);
+/* Makes this process the first that the kernel kills where memory runs out. */
+bool bench_proc_oom_first(void);
 
 double bench_proc_load_1min(void);
 bool bench_proc_executable(char *out, size_t bytes); /* absolute path of this program */

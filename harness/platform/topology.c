@@ -4,6 +4,11 @@
 #include <hwloc.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* Names a file with the topology as XML, for the processes that this one starts. */
+#define TOLD_VARIABLE "BENCH_TOPOLOGY"
 
 struct bench_topology {
   hwloc_topology_t hwloc;
@@ -120,7 +125,7 @@ static void read_facts(bench_topology *topology) {
   snprintf(facts->cpu_model, sizeof facts->cpu_model, "%s", model != NULL ? model : "");
 }
 
-typedef enum source { SOURCE_THIS_MACHINE, SOURCE_SYNTHETIC, SOURCE_XML } source;
+typedef enum source { SOURCE_THIS_MACHINE, SOURCE_TOLD, SOURCE_SYNTHETIC, SOURCE_XML } source;
 
 static bool load(hwloc_topology_t hwloc, source kind, const char *text) {
   /* PCI devices of the classes that matter (display and 3D controllers among them). */
@@ -130,7 +135,11 @@ static bool load(hwloc_topology_t hwloc, source kind, const char *text) {
   if (kind == SOURCE_SYNTHETIC && hwloc_topology_set_synthetic(hwloc, text) != 0) {
     return false;
   }
-  if (kind == SOURCE_XML && hwloc_topology_set_xml(hwloc, text) != 0) {
+  if ((kind == SOURCE_XML || kind == SOURCE_TOLD) && hwloc_topology_set_xml(hwloc, text) != 0) {
+    return false;
+  }
+  if (kind == SOURCE_TOLD &&
+      hwloc_topology_set_flags(hwloc, HWLOC_TOPOLOGY_FLAG_IS_THISSYSTEM) != 0) {
     return false;
   }
   return hwloc_topology_load(hwloc) == 0;
@@ -158,7 +167,24 @@ static bench_topology *open_source(source kind, const char *text) {
 }
 
 bench_topology *bench_topology_open(void) {
-  return open_source(SOURCE_THIS_MACHINE, NULL);
+  const char *told = getenv(TOLD_VARIABLE);
+  bench_topology *topology = told == NULL ? NULL : open_source(SOURCE_TOLD, told);
+  return topology != NULL ? topology : open_source(SOURCE_THIS_MACHINE, NULL);
+}
+
+void bench_topology_tell_children(void) {
+  static int fd = -1; /* open as long as this process lives */
+  char path[64];
+  bench_topology *topology = fd < 0 ? bench_topology_open() : NULL;
+  if (topology == NULL) {
+    return;
+  }
+  fd = memfd_create("topology", MFD_CLOEXEC);
+  snprintf(path, sizeof path, "/proc/%d/fd/%d", (int)getpid(), fd);
+  if (fd >= 0 && hwloc_topology_export_xml(topology->hwloc, path, 0) == 0) {
+    setenv(TOLD_VARIABLE, path, 1);
+  }
+  bench_topology_close(topology);
 }
 
 bench_topology *bench_topology_open_synthetic(const char *description) {

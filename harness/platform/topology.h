@@ -31,8 +31,11 @@ typedef struct bench_topology_facts {
   char cpu_model[128];
 } bench_topology_facts;
 
-/* This machine. Takes some 20 ms: open once. NULL if hwloc fails. The caller closes. */
+/* This machine. Takes some 20 ms, but where a parent has told it. NULL if hwloc fails. The caller
+ * closes. */
 bench_topology *bench_topology_open(void);
+/* Looks once for all processes that this one will start; they see it as their own machine. */
+void bench_topology_tell_children(void);
 /* A machine described in hwloc's synthetic syntax ("pack:2 numa:1 core:16 pu:2") or by an XML file
  * of lstopo, for tests. Binding to it answers false. */
 bench_topology *bench_topology_open_synthetic(const char *description);

@@ -10,12 +10,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "sinks/csv_reader.h"
+#include "sinks/file.h"
 
 struct bench_csv {
   int fd;
   const bench_table *table;
-  char *line; /* one row being put together */
+  off_t whole; /* bytes of the file up to the end of its last whole line */
+  char *lines; /* rows to be written */
   size_t used;
   size_t capacity;
   char path[4096];
@@ -24,14 +25,14 @@ struct bench_csv {
 static void put(bench_csv *csv, const char *bytes, size_t count) {
   if (csv->used + count + 1 > csv->capacity) {
     size_t capacity = (csv->used + count + 1) * 2;
-    char *line = realloc(csv->line, capacity);
-    if (line == NULL) {
-      abort(); /* a few hundred bytes: the machine cannot go on */
+    char *lines = realloc(csv->lines, capacity);
+    if (lines == NULL) {
+      abort(); /* what the rows themselves take: the machine cannot go on */
     }
-    csv->line = line;
+    csv->lines = lines;
     csv->capacity = capacity;
   }
-  memcpy(csv->line + csv->used, bytes, count);
+  memcpy(csv->lines + csv->used, bytes, count);
   csv->used += count;
 }
 
@@ -51,24 +52,6 @@ static void put_field(bench_csv *csv, const char *text) {
   put(csv, "\"", 1);
 }
 
-/* One write per line, so that a killed process leaves at most one torn line, the last. */
-static bench_code write_line(bench_csv *csv, bench_error *error) {
-  put(csv, "\n", 1);
-  size_t done = 0;
-  while (done < csv->used) {
-    ssize_t written = write(csv->fd, csv->line + done, csv->used - done);
-    if (written < 0 && errno == EINTR) {
-      continue;
-    }
-    if (written <= 0) {
-      return bench_fail(error, BENCH_ERR_ENV, "%s: cannot write: %s", csv->path, strerror(errno));
-    }
-    done += (size_t)written;
-  }
-  csv->used = 0;
-  return BENCH_OK;
-}
-
 static void put_header(bench_csv *csv) {
   for (size_t i = 0; i < csv->table->count; i++) {
     if (i > 0) {
@@ -76,6 +59,7 @@ static void put_header(bench_csv *csv) {
     }
     put_field(csv, csv->table->columns[i].name);
   }
+  put(csv, "\n", 1);
 }
 
 /* The whole file with a terminator, or NULL with errno. */
@@ -105,7 +89,8 @@ static char *read_whole(int fd, size_t *bytes) {
 }
 
 /* Cuts a torn last line and checks the header of a file to go on with. */
-static bench_code resume_file(bench_csv *csv, bool *has_header, bench_error *error) {
+static bench_code resume_file(bench_csv *csv, bench_csv_start start, bool *has_header,
+                              bench_error *error) {
   size_t bytes = 0;
   char *text = read_whole(csv->fd, &bytes);
   if (text == NULL) {
@@ -115,26 +100,35 @@ static bench_code resume_file(bench_csv *csv, bool *has_header, bench_error *err
   char *last = memrchr(text, '\n', bytes);
   size_t whole = last == NULL ? 0 : (size_t)(last - text) + 1;
   *has_header = whole > 0;
-  if (*has_header) {
+  if (*has_header && start == BENCH_CSV_RESUME) {
     put_header(csv);
-    put(csv, "\n", 1);
-    if (whole < csv->used || memcmp(text, csv->line, csv->used) != 0) {
-      code =
-          bench_fail(error, BENCH_ERR_USAGE,
-                     "%s: its header is not that of this version; it cannot be resumed", csv->path);
+    if (whole < csv->used || memcmp(text, csv->lines, csv->used) != 0) {
+      code = bench_fail(error, BENCH_ERR_UNSUPPORTED,
+                        "%s: its header is not that of this version; give --force to go on",
+                        csv->path);
     }
     csv->used = 0;
   }
   free(text);
+  csv->whole = (off_t)whole;
   if (code == BENCH_OK &&
-      (ftruncate(csv->fd, (off_t)whole) != 0 || lseek(csv->fd, 0, SEEK_END) < 0)) {
+      (ftruncate(csv->fd, csv->whole) != 0 || lseek(csv->fd, 0, SEEK_END) < 0)) {
     code = bench_fail(error, BENCH_ERR_ENV, "%s: cannot cut: %s", csv->path, strerror(errno));
   }
   return code;
 }
 
+/* Against a second run: one that opened the file before it was replaced has no lock that counts. */
+static bench_code lock(const bench_csv *csv, bench_error *error) {
+  bool other = flock(csv->fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+  if (other || !bench_file_is_at(csv->fd, csv->path)) {
+    return bench_fail(error, BENCH_ERR_ENV, "%s: another run is writing it", csv->path);
+  }
+  return BENCH_OK;
+}
+
 bench_code bench_csv_open(const char *folder, const char *name, const bench_table *table,
-                          bool resume, bench_csv **out, bench_error *error) {
+                          bench_csv_start start, bench_csv **out, bench_error *error) {
   bench_csv *csv = calloc(1, sizeof *csv);
   if (csv == NULL) {
     return bench_fail(error, BENCH_ERR_NOMEM, "no memory for %s", name);
@@ -142,21 +136,18 @@ bench_code bench_csv_open(const char *folder, const char *name, const bench_tabl
   csv->table = table;
   snprintf(csv->path, sizeof csv->path, "%s/%s", folder, name);
   csv->fd = open(csv->path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-  bench_code code = BENCH_OK;
-  if (csv->fd < 0) {
-    code = bench_fail(error, BENCH_ERR_ENV, "%s: cannot open: %s", csv->path, strerror(errno));
-  } else if (flock(csv->fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
-    code = bench_fail(error, BENCH_ERR_ENV, "%s: another run is writing it", csv->path);
-  } else if (!resume && ftruncate(csv->fd, 0) != 0 && errno != EINVAL) { /* EINVAL: a device */
-    code = bench_fail(error, BENCH_ERR_ENV, "%s: cannot empty: %s", csv->path, strerror(errno));
-  }
+  bench_code code = csv->fd < 0 ? bench_fail(error, BENCH_ERR_ENV, "%s: cannot open: %s", csv->path,
+                                             strerror(errno))
+                                : lock(csv, error);
   bool has_header = false;
-  if (code == BENCH_OK && resume) {
-    code = resume_file(csv, &has_header, error);
+  if (code == BENCH_OK && start != BENCH_CSV_FRESH) {
+    code = resume_file(csv, start, &has_header, error);
+  } else if (code == BENCH_OK && ftruncate(csv->fd, 0) != 0 && errno != EINVAL) { /* a device */
+    code = bench_fail(error, BENCH_ERR_ENV, "%s: cannot empty: %s", csv->path, strerror(errno));
   }
   if (code == BENCH_OK && !has_header) {
     put_header(csv);
-    code = write_line(csv, error);
+    code = bench_csv_flush(csv, error);
   }
   if (code != BENCH_OK) {
     bench_csv_close(csv, NULL);
@@ -166,22 +157,55 @@ bench_code bench_csv_open(const char *folder, const char *name, const bench_tabl
   return BENCH_OK;
 }
 
-bench_code bench_csv_append(bench_csv *csv, const void *row, bench_error *error) {
+static void add_line(bench_csv *csv, char *const *fields, const void *row) {
   char text[BENCH_FIELD_TEXT_MAX];
   for (size_t i = 0; i < csv->table->count; i++) {
     if (i > 0) {
       put(csv, ",", 1);
     }
-    put_field(csv, bench_field_format(&csv->table->columns[i], row, text));
+    const bench_column *column = &csv->table->columns[i];
+    put_field(csv, fields != NULL ? fields[i] : bench_field_format(column, row, text));
   }
-  return write_line(csv, error);
+  put(csv, "\n", 1);
+}
+
+void bench_csv_add(bench_csv *csv, const void *row) {
+  add_line(csv, NULL, row);
+}
+
+void bench_csv_add_fields(bench_csv *csv, char *const *fields) {
+  add_line(csv, fields, NULL);
+}
+
+/* One write for all that was added, so that a killed process leaves at most one torn line, the
+ * last. What a failed write left behind is taken back. */
+bench_code bench_csv_flush(bench_csv *csv, bench_error *error) {
+  bench_code code = bench_file_write(csv->fd, csv->path, csv->lines, csv->used, error);
+  if (code == BENCH_OK) {
+    csv->whole += (off_t)csv->used;
+  } else if (ftruncate(csv->fd, csv->whole) != 0) {
+    /* then --resume cuts the torn line */
+  }
+  csv->used = 0;
+  return code;
+}
+
+bench_code bench_csv_append(bench_csv *csv, const void *row, bench_error *error) {
+  bench_csv_add(csv, row);
+  return bench_csv_flush(csv, error);
 }
 
 bench_code bench_csv_sync(bench_csv *csv, bench_error *error) {
-  if (fdatasync(csv->fd) != 0 && errno != EINVAL && errno != EROFS) {
-    return bench_fail(error, BENCH_ERR_ENV, "%s: cannot sync: %s", csv->path, strerror(errno));
+  return bench_file_sync(csv->fd, csv->path, error);
+}
+
+bench_code bench_csv_check_place(const bench_csv *csv, bench_error *error) {
+  if (bench_file_is_at(csv->fd, csv->path)) {
+    return BENCH_OK;
   }
-  return BENCH_OK;
+  return bench_fail(error, BENCH_ERR_ENV,
+                    "%s: is gone: removed, moved or replaced while the run was writing it",
+                    csv->path);
 }
 
 bench_code bench_csv_close(bench_csv *csv, bench_error *error) {
@@ -192,92 +216,7 @@ bench_code bench_csv_close(bench_csv *csv, bench_error *error) {
   if (csv->fd >= 0 && close(csv->fd) != 0) {
     code = bench_fail(error, BENCH_ERR_ENV, "%s: cannot close: %s", csv->path, strerror(errno));
   }
-  free(csv->line);
+  free(csv->lines);
   free(csv);
-  return code;
-}
-
-static bool is_header(const bench_table *table, char *const *fields) {
-  bool same = true;
-  for (size_t i = 0; same && i < table->count; i++) {
-    same = strcmp(fields[i], table->columns[i].name) == 0;
-  }
-  return same;
-}
-
-bench_code bench_csv_read(const char *folder, const char *name, const bench_table *table,
-                          bench_csv_visit_fn *visit, void *context, bench_error *error) {
-  char path[4096];
-  snprintf(path, sizeof path, "%s/%s", folder, name);
-  if (access(path, F_OK) != 0 && errno == ENOENT) {
-    return BENCH_OK;
-  }
-  bench_csv_reader reader;
-  bench_code code = bench_csv_reader_open(path, &reader, error);
-  bool more = code == BENCH_OK;
-  for (bool header = true; more; header = false) {
-    code = bench_csv_reader_next(&reader, &more, error);
-    if (code != BENCH_OK || !more) {
-      break;
-    }
-    if (reader.count != table->count) {
-      code = bench_fail(error, BENCH_ERR_USAGE, "%s:%zu: %zu fields where %zu are expected", path,
-                        reader.line, reader.count, table->count);
-    } else if (!header) {
-      visit(context, reader.fields);
-    } else if (!is_header(table, reader.fields)) {
-      code = bench_fail(error, BENCH_ERR_USAGE, "%s: its header is not that of this version", path);
-    }
-    more = code == BENCH_OK;
-  }
-  bench_csv_reader_close(&reader);
-  return code;
-}
-
-typedef struct csv_filter {
-  bench_csv *to;
-  bench_csv_keep_fn *keep;
-  void *context;
-  bench_code code;
-  bench_error *error;
-} csv_filter;
-
-static void copy_if_kept(void *context, char *const *fields) {
-  csv_filter *filter = context;
-  if (filter->code != BENCH_OK || !filter->keep(filter->context, fields)) {
-    return;
-  }
-  for (size_t i = 0; i < filter->to->table->count; i++) {
-    if (i > 0) {
-      put(filter->to, ",", 1);
-    }
-    put_field(filter->to, fields[i]);
-  }
-  filter->code = write_line(filter->to, filter->error);
-}
-
-bench_code bench_csv_filter(const char *folder, const char *name, const bench_table *table,
-                            bench_csv_keep_fn *keep, void *context, bench_error *error) {
-  char old_path[4096];
-  char new_name[256];
-  snprintf(old_path, sizeof old_path, "%s/%s", folder, name);
-  snprintf(new_name, sizeof new_name, "%s.new", name);
-  if (access(old_path, F_OK) != 0) {
-    return BENCH_OK;
-  }
-  csv_filter filter = {.keep = keep, .context = context, .error = error};
-  bench_code code = bench_csv_open(folder, new_name, table, false, &filter.to, error);
-  if (code != BENCH_OK) {
-    return code;
-  }
-  char new_path[4096];
-  snprintf(new_path, sizeof new_path, "%s", filter.to->path);
-  code = bench_csv_read(folder, name, table, copy_if_kept, &filter, error);
-  code = code == BENCH_OK ? filter.code : code;
-  bench_code closed = bench_csv_close(filter.to, error);
-  code = code == BENCH_OK ? closed : code;
-  if (code == BENCH_OK && rename(new_path, old_path) != 0) {
-    code = bench_fail(error, BENCH_ERR_ENV, "%s: cannot rename: %s", new_path, strerror(errno));
-  }
   return code;
 }

@@ -1,25 +1,32 @@
 /* The output folder of one sweep. */
 #include "sinks/folder.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "platform/proc.h"
 #include "sinks/csv.h"
+#include "sinks/csv_table.h"
+#include "sinks/file.h"
 #include "src/hash.h"
+
+#define SYNC_EVERY_S 1.0
 
 struct bench_folder {
   char path[4096];
   bench_csv *sweep;
   bench_csv *heads;
   bench_csv *samples;
-  bench_committed committed;
-  bench_idset problems; /* problems whose heads are in heads.csv */
+  const bench_folder_resume *resume;
+  int64_t kept[BENCH_STATUS_COUNT];
+  bench_idset rows;         /* that stayed */
+  bench_idset problems;     /* whose heads are in heads.csv and stand behind a row */
+  bench_idset sample_count; /* of each row, as found in samples.csv */
+  bench_idset head_count;   /* of each problem, as found in heads.csv */
+  int64_t taken_out;
+  double unsynced_since_s; /* 0: all is on the disk */
 };
 
 uint64_t bench_folder_row_id(const char *case_id, const char *mode) {
@@ -30,120 +37,147 @@ static uint64_t problem_hash(const char *problem_id) {
   return bench_hash_text(BENCH_HASH_START, problem_id);
 }
 
-static bool is_empty(const char *path) {
-  DIR *folder = opendir(path);
-  if (folder == NULL) {
-    return true; /* what is wrong with it shows when a file is made in it */
-  }
-  bool empty = true;
-  for (struct dirent *entry; empty && (entry = readdir(folder)) != NULL;) {
-    empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
-  }
-  closedir(folder);
-  return empty;
+static bench_code no_memory(const bench_folder *folder, bench_error *error) {
+  return bench_fail(error, BENCH_ERR_NOMEM, "no memory to read %s", folder->path);
 }
 
-static size_t column_index(const bench_table *table, const char *name) {
-  return (size_t)(bench_table_find(table, name) - table->columns);
+static uint64_t sample_row_id(char *const *fields) {
+  return bench_folder_row_id(fields[bench_csv_column(&bench_sample_table, "case_id")],
+                             fields[bench_csv_column(&bench_sample_table, "mode")]);
 }
 
-static void remember_row(void *context, char *const *fields) {
+static uint64_t head_problem(char *const *fields) {
+  return problem_hash(fields[bench_csv_column(&bench_head_table, "problem_id")]);
+}
+
+static bench_code count_sample(void *context, char *const *fields, bench_error *error) {
   bench_folder *folder = context;
-  const bench_table *table = &bench_sweep_table;
-  bool is_new;
-  bench_idset_add(&folder->committed.rows,
-                  bench_folder_row_id(fields[column_index(table, "case_id")],
-                                      fields[column_index(table, "mode")]),
-                  &is_new);
-  const char *backend = fields[column_index(table, "backend")];
-  bench_committed *committed = &folder->committed;
-  if (committed->backend[0] == '\0') {
-    bench_text_copy(committed->backend, sizeof committed->backend, backend);
-  } else if (strcmp(committed->backend, backend) != 0) {
-    bench_text_copy(committed->backend, sizeof committed->backend, "?");
+  return bench_idset_add(&folder->sample_count, sample_row_id(fields), NULL)
+             ? BENCH_OK
+             : no_memory(folder, error);
+}
+
+static bench_code count_head(void *context, char *const *fields, bench_error *error) {
+  bench_folder *folder = context;
+  return bench_idset_add(&folder->head_count, head_problem(fields), NULL)
+             ? BENCH_OK
+             : no_memory(folder, error);
+}
+
+static bool has_statistics(const bench_row *row) {
+  const bench_column *entropy = bench_table_find(&bench_sweep_table, "entropy_nats");
+  char text[BENCH_FIELD_TEXT_MAX];
+  return bench_field_format(entropy, row, text)[0] != '\0';
+}
+
+/* After a power cut the row may be there and what it stands for not. */
+static bool is_backed(const bench_folder *folder, uint64_t id, const bench_row *row) {
+  const int64_t samples = row->samples == BENCH_MISSING_INT ? 0 : row->samples;
+  const int64_t heads = has_statistics(row) ? row->layers_distinct * row->heads_q : 0;
+  return bench_idset_added(&folder->sample_count, id) >= samples &&
+         bench_idset_added(&folder->head_count, problem_hash(row->problem_id)) >= heads;
+}
+
+static bench_code judge_row(void *context, char *const *fields, bench_error *error) {
+  bench_folder *folder = context;
+  const bench_folder_resume *resume = folder->resume;
+  bench_row row;
+  bench_row_parse(&bench_sweep_table, fields, &row);
+  const uint64_t id = bench_folder_row_id(row.case_id, row.mode);
+  const int status = bench_status_index(row.status);
+  bool stays = false;
+  bench_code code = resume->judge(resume->context, &row, &stays, error);
+  if (code != BENCH_OK) {
+    return code;
   }
-  int status = bench_status_index(fields[column_index(table, "status")]);
-  if (status >= 0) {
-    committed->by_status[status]++;
+  if (!stays || status < 0 || bench_idset_has(&folder->rows, id) || !is_backed(folder, id, &row)) {
+    folder->taken_out++;
+    return BENCH_OK;
   }
-  if (fields[column_index(table, "entropy_nats")][0] != '\0' ||
-      strcmp(fields[column_index(table, "status")], "ok") == 0) {
-    bench_idset_add(&folder->problems, problem_hash(fields[column_index(table, "problem_id")]),
-                    &is_new);
+  folder->kept[status]++;
+  bool room = bench_idset_add(&folder->rows, id, NULL);
+  const uint64_t problem = problem_hash(row.problem_id);
+  if (room && bench_idset_has(&folder->head_count, problem) &&
+      (has_statistics(&row) || strcmp(row.status, "ok") == 0)) {
+    room = bench_idset_add(&folder->problems, problem, NULL);
   }
+  return room ? BENCH_OK : no_memory(folder, error);
+}
+
+static bool keep_row(void *context, char *const *fields) {
+  const bench_folder *folder = context;
+  return bench_folder_has_row(folder, fields[bench_csv_column(&bench_sweep_table, "case_id")],
+                              fields[bench_csv_column(&bench_sweep_table, "mode")]);
 }
 
 static bool keep_head(void *context, char *const *fields) {
   const bench_folder *folder = context;
-  return bench_folder_has_heads(folder, fields[column_index(&bench_head_table, "problem_id")]);
+  return bench_idset_has(&folder->problems, head_problem(fields));
 }
 
 static bool keep_sample(void *context, char *const *fields) {
   const bench_folder *folder = context;
-  return bench_folder_has_row(folder, fields[column_index(&bench_sample_table, "case_id")],
-                              fields[column_index(&bench_sample_table, "mode")]);
+  return bench_idset_has(&folder->rows, sample_row_id(fields));
 }
 
-/* A folder holds one config's rows: going on with another would mix two sweeps. */
-static bench_code same_config(const bench_folder *folder, const bench_config *config,
-                              bench_error *error) {
-  char path[4200];
-  snprintf(path, sizeof path, "%s/config.toml", folder->path);
-  FILE *file = fopen(path, "r");
-  if (file == NULL) {
-    return BENCH_OK; /* interrupted before it was written */
-  }
-  char *text = malloc(config->text_bytes + 1);
-  size_t bytes = text == NULL ? 0 : fread(text, 1, config->text_bytes + 1, file);
-  bool same = text != NULL && bytes == config->text_bytes &&
-              memcmp(text, config->text, config->text_bytes) == 0;
-  free(text);
-  fclose(file);
-  return same ? BENCH_OK
-              : bench_fail(error, BENCH_ERR_USAGE, "%s is another config; --resume needs the same",
-                           path);
-}
-
-/* What an interrupted run left: committed rows stay, the rest goes. */
-static bench_code read_back(bench_folder *folder, const bench_config *config, bench_error *error) {
-  bench_code code = same_config(folder, config, error);
-  if (code != BENCH_OK) {
-    return code;
-  }
-  code = bench_csv_read(folder->path, "sweep.csv", &bench_sweep_table, remember_row, folder, error);
+/* What an earlier run left: the rows that stay, with their heads and samples; the rest goes. */
+static bench_code read_back(bench_folder *folder, bench_error *error) {
+  const char *path = folder->path;
+  const bench_csv_header header = folder->resume->any_header ? BENCH_CSV_BY_NAME : BENCH_CSV_SAME;
+  bench_code code =
+      bench_csv_read(path, "samples.csv", &bench_sample_table, header, count_sample, folder, error);
   if (code == BENCH_OK) {
-    code = bench_csv_filter(folder->path, "heads.csv", &bench_head_table, keep_head, folder, error);
+    code = bench_csv_read(path, "heads.csv", &bench_head_table, header, count_head, folder, error);
   }
   if (code == BENCH_OK) {
-    code = bench_csv_filter(folder->path, "samples.csv", &bench_sample_table, keep_sample, folder,
+    code = bench_csv_read(path, "sweep.csv", &bench_sweep_table, header, judge_row, folder, error);
+  }
+  if (code == BENCH_OK && (folder->taken_out > 0 || header == BENCH_CSV_BY_NAME)) {
+    code = bench_csv_filter(path, "sweep.csv", &bench_sweep_table, header, keep_row, folder, error);
+  }
+  if (code == BENCH_OK) {
+    code = bench_csv_filter(path, "heads.csv", &bench_head_table, header, keep_head, folder, error);
+  }
+  if (code == BENCH_OK) {
+    code = bench_csv_filter(path, "samples.csv", &bench_sample_table, header, keep_sample, folder,
                             error);
   }
   return code;
 }
 
-static bench_code write_file(const char *folder, const char *name, const char *text, size_t bytes,
-                             bench_error *error) {
-  char temporary[4200];
-  char path[4200];
-  snprintf(temporary, sizeof temporary, "%s/.%s.new", folder, name);
-  snprintf(path, sizeof path, "%s/%s", folder, name);
-  FILE *file = fopen(temporary, "w");
-  bool failed = file == NULL;
-  if (!failed) {
-    failed = fwrite(text, 1, bytes, file) != bytes;
-    failed = fclose(file) != 0 || failed;
+/* sweep.csv first, for its lock: two runs must not mend the others. */
+static bench_code open_files(bench_folder *folder, const bench_config *config, bench_error *error) {
+  const char *path = folder->path;
+  const bench_table *sweep = &bench_sweep_table;
+  const bool resumes = folder->resume != NULL;
+  const bench_csv_start start = resumes ? BENCH_CSV_RESUME : BENCH_CSV_FRESH;
+  const bool any_header = resumes && folder->resume->any_header;
+  bench_code code = bench_csv_open(
+      path, "sweep.csv", sweep, any_header ? BENCH_CSV_ANY_HEADER : start, &folder->sweep, error);
+  if (code == BENCH_OK && resumes) {
+    code = read_back(folder, error);
   }
-  if (failed || rename(temporary, path) != 0) {
-    bench_fail(error, BENCH_ERR_ENV, "%s: cannot write: %s", path, strerror(errno));
-    unlink(temporary);
-    return BENCH_ERR_ENV;
+  if (code == BENCH_OK && resumes) { /* it may have been replaced */
+    bench_csv_close(folder->sweep, NULL);
+    folder->sweep = NULL;
+    code = bench_csv_open(path, "sweep.csv", sweep, BENCH_CSV_RESUME, &folder->sweep, error);
   }
-  return BENCH_OK;
+  if (code == BENCH_OK) {
+    code = bench_file_replace(path, "config.toml", config->text, config->text_bytes, error);
+  }
+  if (code == BENCH_OK) {
+    code = bench_csv_open(path, "heads.csv", &bench_head_table, start, &folder->heads, error);
+  }
+  if (code == BENCH_OK) {
+    code = bench_csv_open(path, "samples.csv", &bench_sample_table, start, &folder->samples, error);
+  }
+  return code;
 }
 
-bench_code bench_folder_open(const char *path, const bench_config *config, bool resume,
-                             bench_folder **out, bench_error *error) {
-  if (!resume && !is_empty(path)) {
+bench_code bench_folder_open(const char *path, const bench_config *config,
+                             const bench_folder_resume *resume, bench_folder **out,
+                             bench_error *error) {
+  if (resume == NULL && !bench_file_folder_is_empty(path)) {
     return bench_fail(error, BENCH_ERR_USAGE,
                       "%s: the folder is not empty; give --resume to go on with it", path);
   }
@@ -152,22 +186,10 @@ bench_code bench_folder_open(const char *path, const bench_config *config, bool 
     return bench_fail(error, BENCH_ERR_NOMEM, "no memory for the output folder");
   }
   snprintf(folder->path, sizeof folder->path, "%s", path);
+  folder->resume = resume;
   bench_code code = bench_proc_mkdirs(path, error);
-  if (code == BENCH_OK) { /* first, for its lock: two runs must not mend the others */
-    code = bench_csv_open(path, "sweep.csv", &bench_sweep_table, resume, &folder->sweep, error);
-  }
-  if (code == BENCH_OK && resume) {
-    code = read_back(folder, config, error);
-  }
   if (code == BENCH_OK) {
-    code = write_file(path, "config.toml", config->text, config->text_bytes, error);
-  }
-  if (code == BENCH_OK) {
-    code = bench_csv_open(path, "heads.csv", &bench_head_table, resume, &folder->heads, error);
-  }
-  if (code == BENCH_OK) {
-    code =
-        bench_csv_open(path, "samples.csv", &bench_sample_table, resume, &folder->samples, error);
+    code = open_files(folder, config, error);
   }
   if (code != BENCH_OK) {
     bench_folder_close(folder, NULL);
@@ -177,69 +199,108 @@ bench_code bench_folder_open(const char *path, const bench_config *config, bool 
   return BENCH_OK;
 }
 
+/* In the order of the commit. */
+static bench_code sync_all(bench_folder *folder, bench_error *error) {
+  bench_code code = bench_csv_sync(folder->heads, error);
+  if (code == BENCH_OK) {
+    code = bench_csv_sync(folder->samples, error);
+  }
+  if (code == BENCH_OK) {
+    code = bench_csv_sync(folder->sweep, error);
+  }
+  folder->unsynced_since_s = 0;
+  return code;
+}
+
+bench_code bench_folder_sync_due(bench_folder *folder, bench_error *error) {
+  const bool due = folder->unsynced_since_s > 0 &&
+                   bench_proc_monotonic_s() - folder->unsynced_since_s >= SYNC_EVERY_S;
+  return due ? sync_all(folder, error) : BENCH_OK;
+}
+
 bench_code bench_folder_close(bench_folder *folder, bench_error *error) {
   if (folder == NULL) {
     return BENCH_OK;
   }
+  bench_code synced = folder->unsynced_since_s > 0 ? sync_all(folder, error) : BENCH_OK;
   bench_code heads = bench_csv_close(folder->heads, error);
   bench_code samples = bench_csv_close(folder->samples, error);
   bench_code sweep = bench_csv_close(folder->sweep, error);
-  bench_idset_free(&folder->committed.rows);
+  bench_idset_free(&folder->rows);
   bench_idset_free(&folder->problems);
+  bench_idset_free(&folder->sample_count);
+  bench_idset_free(&folder->head_count);
   free(folder);
-  return heads != BENCH_OK ? heads : samples != BENCH_OK ? samples : sweep;
-}
-
-const bench_committed *bench_folder_committed(const bench_folder *folder) {
-  return &folder->committed;
+  return synced != BENCH_OK  ? synced
+         : heads != BENCH_OK ? heads
+                             : (samples != BENCH_OK ? samples : sweep);
 }
 
 const char *bench_folder_path(const bench_folder *folder) {
   return folder->path;
 }
 
-bool bench_folder_has_row(const bench_folder *folder, const char *case_id, const char *mode) {
-  return bench_idset_has(&folder->committed.rows, bench_folder_row_id(case_id, mode));
+const int64_t *bench_folder_kept(const bench_folder *folder) {
+  return folder->kept;
 }
 
-bool bench_folder_has_heads(const bench_folder *folder, const char *problem_id) {
-  return bench_idset_has(&folder->problems, problem_hash(problem_id));
+bool bench_folder_has_row(const bench_folder *folder, const char *case_id, const char *mode) {
+  return bench_idset_has(&folder->rows, bench_folder_row_id(case_id, mode));
+}
+
+/* What is written where nobody finds it is lost. */
+static bench_code check_place(const bench_folder *folder, bench_error *error) {
+  bench_code code = bench_csv_check_place(folder->heads, error);
+  if (code == BENCH_OK) {
+    code = bench_csv_check_place(folder->samples, error);
+  }
+  return code == BENCH_OK ? bench_csv_check_place(folder->sweep, error) : code;
+}
+
+static bench_code write_heads(bench_folder *folder, const bench_row *row,
+                              const bench_head_row *heads, size_t count, bench_error *error) {
+  bool is_new = false;
+  if (count > 0) {
+    bench_idset_add(&folder->problems, problem_hash(row->problem_id), &is_new);
+  }
+  for (size_t i = 0; is_new && i < count; i++) {
+    bench_csv_add(folder->heads, &heads[i]);
+  }
+  return is_new ? bench_csv_flush(folder->heads, error) : BENCH_OK;
+}
+
+static bench_code write_samples(bench_folder *folder, const bench_row *row, const double *samples,
+                                const double *clock_mhz, size_t count, bench_error *error) {
+  bench_sample_row sample;
+  bench_table_clear(&bench_sample_table, &sample);
+  bench_text_copy(sample.case_id, sizeof sample.case_id, row->case_id);
+  bench_text_copy(sample.mode, sizeof sample.mode, row->mode);
+  for (size_t i = 0; i < count; i++) {
+    sample.index = (int64_t)i;
+    sample.time_ns = samples[i];
+    sample.sm_mhz = clock_mhz != NULL ? clock_mhz[i] : NAN;
+    bench_csv_add(folder->samples, &sample);
+  }
+  return count > 0 ? bench_csv_flush(folder->samples, error) : BENCH_OK;
 }
 
 bench_code bench_folder_write(bench_folder *folder, const bench_row *row,
                               const bench_head_row *heads, size_t head_count, const double *samples,
                               const double *clock_mhz, size_t sample_count, bench_error *error) {
-  bench_code code = BENCH_OK;
-  bool is_new = false;
-  if (head_count > 0) {
-    bench_idset_add(&folder->problems, problem_hash(row->problem_id), &is_new);
+  bench_code code = check_place(folder, error);
+  if (code == BENCH_OK) {
+    code = write_heads(folder, row, heads, head_count, error);
   }
-  for (size_t i = 0; is_new && code == BENCH_OK && i < head_count; i++) {
-    code = bench_csv_append(folder->heads, &heads[i], error);
-  }
-  for (size_t i = 0; code == BENCH_OK && i < sample_count; i++) {
-    bench_sample_row sample;
-    bench_table_clear(&bench_sample_table, &sample);
-    bench_text_copy(sample.case_id, sizeof sample.case_id, row->case_id);
-    bench_text_copy(sample.mode, sizeof sample.mode, row->mode);
-    sample.index = (int64_t)i;
-    sample.time_ns = samples[i];
-    sample.sm_mhz = clock_mhz != NULL ? clock_mhz[i] : NAN;
-    code = bench_csv_append(folder->samples, &sample, error);
-  }
-  /* The row is the commit mark: what it stands for is on the disk before it is. A row without
-   * samples costs nothing to make again. */
-  bool durable = sample_count > 0;
-  if (code == BENCH_OK && durable && is_new) {
-    code = bench_csv_sync(folder->heads, error);
-  }
-  if (code == BENCH_OK && durable) {
-    code = bench_csv_sync(folder->samples, error);
+  if (code == BENCH_OK) {
+    code = write_samples(folder, row, samples, clock_mhz, sample_count, error);
   }
   if (code == BENCH_OK) {
     code = bench_csv_append(folder->sweep, row, error);
   }
-  return code == BENCH_OK && durable ? bench_csv_sync(folder->sweep, error) : code;
+  if (code == BENCH_OK && folder->unsynced_since_s == 0) {
+    folder->unsynced_since_s = bench_proc_monotonic_s();
+  }
+  return code == BENCH_OK ? bench_folder_sync_due(folder, error) : code;
 }
 
 bench_code bench_folder_manifest(bench_folder *folder, json_t *manifest, bench_error *error) {
@@ -247,7 +308,7 @@ bench_code bench_folder_manifest(bench_folder *folder, json_t *manifest, bench_e
   if (text == NULL) {
     return bench_fail(error, BENCH_ERR_NOMEM, "no memory for manifest.json");
   }
-  bench_code code = write_file(folder->path, "manifest.json", text, strlen(text), error);
+  bench_code code = bench_file_replace(folder->path, "manifest.json", text, strlen(text), error);
   free(text);
   return code;
 }

@@ -110,9 +110,6 @@ static bench_code complete(config_reader *reader, config_draft *draft) {
                       "%s: there is no [[grid]], so nothing to measure", label);
   }
   default_name(label, config->name);
-  if (config->budget_timeout_s == 0) {
-    config->budget_timeout_s = 60 + 10 * config->budget_case_s;
-  }
   bench_code code = default_kernels(reader, config);
   for (size_t i = 0; code == BENCH_OK && i < config->grid_count; i++) {
     code = default_grid(reader, draft, &draft->notes[i], &config->grids[i]);

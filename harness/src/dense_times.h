@@ -1,22 +1,23 @@
-/* What a masked case is measured by: the time of the same family on the same shape with mask full,
- * taken in the same run. */
+/* What a kernel takes with mask full, for fraction_of_ideal of its rows with other masks. The rows
+ * may come from a run or from a file. */
 #ifndef BENCH_DENSE_TIMES_H
 #define BENCH_DENSE_TIMES_H
 
-#include "bench/plan.h"
+#include <stddef.h>
 
-typedef struct bench_dense_times { /* zero-initialise before use */
+#include "bench/row.h"
+
+typedef struct bench_dense_times {
   struct bench_dense_time *times;
   size_t count;
   size_t capacity;
 } bench_dense_times;
 
-/* A timed row with mask full. Where memory is out, a ratio stays empty. */
-void bench_dense_remember(bench_dense_times *dense, const bench_problem *problem,
-                          const bench_row *row);
-/* t_dense * density / t of another row; NaN if its full mask has not been timed. */
-double bench_dense_fraction(const bench_dense_times *dense, const bench_problem *problem,
-                            const bench_row *row);
+/* Keeps the time of a row that is ok and has mask full; any other is passed over. */
+void bench_dense_remember(bench_dense_times *dense, const bench_row *row);
+/* t_dense * density / t of a row with another mask; NaN where there is no such figure: no time of
+ * the same shape, kernel and mode with mask full, or projections in the timed region. */
+double bench_dense_fraction(const bench_dense_times *dense, const bench_row *row);
 void bench_dense_free(bench_dense_times *dense);
 
 #endif

@@ -14,7 +14,9 @@
 extern "C" {
 #endif
 
-/* What one benchmark has to report. A `skipped` text makes it an error entry without a time. */
+/* What one benchmark has to report. A `skipped` text makes it an error entry without a time, and
+ * BENCH_GBENCH_NOT_REACHED leaves it out. */
+#define BENCH_GBENCH_NOT_REACHED "not reached"
 typedef struct bench_gbench_result {
   double time_s;
   double flops;      /* per iteration */

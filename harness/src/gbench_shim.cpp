@@ -32,9 +32,14 @@ class Tee : public benchmark::BenchmarkReporter {
     return go_on;
   }
 
-  // A skipped case is no error: it has its row and its reason, and stands in the JSON alone.
+  // A skipped case is no error: it has its row and its reason, and stands in the JSON alone. One
+  // that was not reached has neither.
   void ReportRuns(const std::vector<Run> &runs) override {
-    bool skipped = !runs.empty() && runs[0].error_message.rfind("skipped", 0) == 0;
+    const std::string message = runs.empty() ? "" : runs[0].error_message;
+    if (message == BENCH_GBENCH_NOT_REACHED) {
+      return;
+    }
+    bool skipped = message.rfind("skipped", 0) == 0;
     for (auto *reporter : reporters_) {
       if (!skipped || reporter != console_) {
         reporter->ReportRuns(runs);

@@ -1,4 +1,5 @@
-/* A set of 64-bit ids: open addressing, doubled when half full. Zero-initialise before use. */
+/* A set of 64-bit ids that counts how often each was added: open addressing, doubled when half
+ * full. Zero-initialise before use. */
 #ifndef BENCH_IDSET_H
 #define BENCH_IDSET_H
 
@@ -6,18 +7,22 @@
 #include <stddef.h>
 #include <stdint.h>
 
+typedef struct bench_idset_slot {
+  uint64_t id; /* 0: free */
+  int64_t added;
+} bench_idset_slot;
+
 typedef struct bench_idset {
-  uint64_t *slots; /* 0: free */
+  bench_idset_slot *slots;
   size_t capacity;
   size_t count;
-  bool has_zero;
+  int64_t zero_added; /* the id 0 has no slot */
 } bench_idset;
 
-/* False when memory is out. *is_new tells whether the id was not there before. */
+/* False when memory is out. *is_new (may be NULL) tells whether the id was not there before. */
 bool bench_idset_add(bench_idset *set, uint64_t id, bool *is_new);
 bool bench_idset_has(const bench_idset *set, uint64_t id);
-/* Is every id of `part` in `whole`? */
-bool bench_idset_within(const bench_idset *part, const bench_idset *whole);
+int64_t bench_idset_added(const bench_idset *set, uint64_t id);
 void bench_idset_free(bench_idset *set);
 
 #endif

@@ -24,6 +24,7 @@ static const struct {
     {"capacity", bench_command_capacity, "the longest sequence that fits, per kernel"},
     {"profile", bench_command_profile, "attention statistics and loss of a real model"},
     {"plot", bench_command_plot, "the figures of one result"},
+    {"merge", bench_command_merge, "the parts that shards left, as one result"},
 };
 
 static void print_help(FILE *to) {

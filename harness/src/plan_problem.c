@@ -103,6 +103,7 @@ static bench_code add_case(bench_plan_builder *b, size_t problem_index, const ch
   *planned = (bench_case){.problem = problem_index,
                           .family = family,
                           .id = case_id(problem->id, family),
+                          .number = (int64_t)plan->case_count,
                           .modes = (1u << b->config->mode_count) - 1,
                           .why_not = problem->why_not};
   planned->mem_predicted_bytes =

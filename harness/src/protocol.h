@@ -5,6 +5,7 @@
  *   {"op":"hello","protocol":1,"backend":"cpu","device":0,"threads":0}
  *   {"op":"case", "problem_id":"..", "kernel":"flash", "mode":"cold", "case_s":0.5,
  *    "verify":"auto"|"whole", "stats":true, "check_lse":false, "layers_distinct":2, "attn":{...},
+ *    "number":7,                                     of the case in the plan, for planted faults
  *    "model_path":"..", "text_path":".."}            the last two only with a model input
  *   {"op":"selftest"}, {"op":"calibrate"}            worker_probe.h
  *   {"op":"quit"}

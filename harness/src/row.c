@@ -105,6 +105,24 @@ void bench_field_set_text(const bench_column *column, void *row, const char *val
   bench_text_copy((char *)row + column->offset, column->capacity, value);
 }
 
+void bench_row_parse(const bench_table *table, char *const *fields, void *row) {
+  bench_table_clear(table, row);
+  for (size_t i = 0; i < table->count; i++) {
+    const bench_column *column = &table->columns[i];
+    void *field = (char *)row + column->offset;
+    char *end = fields[i];
+    if (column->type == BENCH_TEXT) {
+      bench_field_set_text(column, row, fields[i]);
+    } else if (column->type == BENCH_INT) {
+      const long long value = strtoll(fields[i], &end, 10);
+      *(int64_t *)field = end == fields[i] ? BENCH_MISSING_INT : value;
+    } else {
+      const double value = strtod(fields[i], &end);
+      *(double *)field = end == fields[i] ? NAN : value;
+    }
+  }
+}
+
 void bench_text_copy(char *to, size_t capacity, const char *from) {
   size_t length = strlen(from);
   if (length >= capacity) {

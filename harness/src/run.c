@@ -21,6 +21,7 @@
 #include "src/protocol.h"
 #include "src/row_samples.h"
 #include "src/sweep.h"
+#include "src/watchdog.h"
 
 typedef struct run_state {
   const bench_config *config;
@@ -30,21 +31,24 @@ typedef struct run_state {
   bench_folder *folder;
   const bench_sweep_options *options;
   const char *run_id;
+  bench_oom_rule *oom;
+  bench_dense_times *dense;
   bench_tally *tally;
   bench_error *error;
   bench_code code; /* the first fault of the folder; ends the run */
   bench_progress_line progress;
+  bool told_to_wait; /* the user knows that the case in hand is finished first */
 
   size_t problem; /* index of the current one; SIZE_MAX: none */
   bench_head_means statistics;
   bench_memory_probe memory;
-  bench_dense_times dense;
   bench_burst burst;
   double *clock_mhz; /* the device's, during each sample in hand, or NULL */
 } run_state;
 
 bool bench_status_needs_restart(const char *status) {
-  return strcmp(status, "failed") == 0 || strcmp(status, "wrong") == 0;
+  return strcmp(status, "failed") == 0 || strcmp(status, "wrong") == 0 ||
+         strcmp(status, "oom") == 0;
 }
 
 static const bench_problem *problem_of(const run_state *run, const bench_case *planned) {
@@ -56,10 +60,10 @@ json_t *bench_case_request(const bench_problem *problem, const bench_case *plann
   char id[20];
   snprintf(id, sizeof id, "%016" PRIx64, problem->id);
   json_t *request =
-      json_pack("{s:s s:s s:s s:s s:f s:s s:I s:o}", "op", "case", "problem_id", id, "kernel",
-                planned->family, "mode", mode, "case_s", case_s, "verify", whole ? "whole" : "auto",
-                "layers_distinct", (json_int_t)problem->layers_distinct, "attn",
-                bench_attn_to_json(&problem->attn));
+      json_pack("{s:s s:s s:s s:I s:s s:f s:s s:I s:o}", "op", "case", "problem_id", id, "kernel",
+                planned->family, "number", (json_int_t)planned->number, "mode", mode, "case_s",
+                case_s, "verify", whole ? "whole" : "auto", "layers_distinct",
+                (json_int_t)problem->layers_distinct, "attn", bench_attn_to_json(&problem->attn));
   if (problem->model_path != NULL) {
     json_object_set_new(request, "model_path", json_string(problem->model_path));
     if (problem->text_path != NULL) {
@@ -96,14 +100,8 @@ static bool fill_times(run_state *run, const bench_problem *problem, const doubl
     if (run->options->roofs_path != NULL) {
       row->pct_of_roof = bench_roofs_pct(run->options->roofs, attn, &run->target->device, row);
     }
-    if (attn->scope != BENCH_SCOPE_ATTENTION) {
-      return true; /* the projections have no mask: an ideal would have to leave them out */
-    }
-    if (attn->mask.kind == BENCH_MASK_FULL && strcmp(row->status, "ok") == 0) {
-      bench_dense_remember(&run->dense, problem, row);
-    } else if (attn->mask.kind != BENCH_MASK_FULL) {
-      row->fraction_of_ideal = bench_dense_fraction(&run->dense, problem, row);
-    }
+    bench_dense_remember(run->dense, row);
+    row->fraction_of_ideal = bench_dense_fraction(run->dense, row);
   }
   return true;
 }
@@ -175,11 +173,22 @@ static double *take_result(run_state *run, const bench_problem *problem, const j
   return samples;
 }
 
+/* All heads of the problem, or none: a part would be taken for the whole. */
+static void end_statistics(run_state *run, const bench_problem *problem) {
+  const int64_t expected = problem->layers_distinct * problem->attn.heads_q;
+  if (run->statistics.count > 0 && (int64_t)run->statistics.count != expected) {
+    bench_head_means_begin(&run->statistics);
+    return;
+  }
+  bench_head_means_end(&run->statistics);
+}
+
 /* Asks the worker for one mode of one case. */
 static double *ask(run_state *run, const bench_case *planned, bench_mode mode, bench_row *row,
                    size_t *sample_count) {
   const bench_config *config = run->config;
   const bench_problem *problem = problem_of(run, planned);
+  const double limit_s = bench_watchdog_limit_s(config, problem, planned, mode);
   bool statistics = config->stats != BENCH_STATS_NONE && !run->statistics.known;
   json_t *request =
       bench_case_request(problem, planned, bench_mode_name(mode), config->budget_case_s, false);
@@ -189,10 +198,10 @@ static double *ask(run_state *run, const bench_case *planned, bench_mode mode, b
   char reason[512];
   double *samples = NULL;
   *sample_count = 0;
-  switch (bench_supervisor_request(run->supervisor, request, config->budget_timeout_s,
-                                   bench_head_means_take, &run->statistics, &result, reason)) {
+  switch (bench_supervisor_request(run->supervisor, request, limit_s, bench_head_means_take,
+                                   &run->statistics, &result, reason)) {
     case BENCH_ANSWERED:
-      bench_head_means_end(&run->statistics);
+      end_statistics(run, problem);
       samples = take_result(run, problem, result, row, sample_count);
       if (bench_status_needs_restart(row->status)) {
         bench_supervisor_restart(run->supervisor);
@@ -227,7 +236,7 @@ static void count_status(bench_tally *tally, const char *status) {
 static void run_one(void *context, size_t index, bench_gbench_result *result) {
   run_state *run = context;
   if (bench_stop || run->code != BENCH_OK) {
-    snprintf(result->skipped, sizeof result->skipped, "stopped");
+    bench_text_copy(result->skipped, sizeof result->skipped, BENCH_GBENCH_NOT_REACHED);
     return;
   }
   const bench_case *planned = &run->plan->cases[index / run->plan->mode_count];
@@ -242,7 +251,11 @@ static void run_one(void *context, size_t index, bench_gbench_result *result) {
   size_t sample_count = 0;
   double *samples = NULL;
   bench_head_means_begin(&run->statistics);
+  char forbidden[512];
   const char *why_not = bench_plan_why_not(planned, mode, run->target);
+  if (why_not == NULL && bench_oom_rule_forbids(run->oom, &row, forbidden)) {
+    why_not = forbidden;
+  }
   if (why_not != NULL) {
     set_status(&row, "skipped", why_not);
   } else {
@@ -252,21 +265,31 @@ static void run_one(void *context, size_t index, bench_gbench_result *result) {
   }
   run->progress.done++;
   if (row.status[0] == '\0') {
-    snprintf(result->skipped, sizeof result->skipped, "stopped");
+    bench_text_copy(result->skipped, sizeof result->skipped, BENCH_GBENCH_NOT_REACHED);
     free(samples);
     return;
   }
   bench_head_means_copy(&run->statistics, &row);
   if (strcmp(row.status, "ok") == 0 && row.mem_peak_bytes == BENCH_MISSING_INT) {
-    row.mem_peak_bytes = bench_memory_probe_peak(&run->memory, problem_of(run, planned), planned,
-                                                 run->config->budget_timeout_s);
+    const bench_problem *problem = problem_of(run, planned);
+    const double limit_s = bench_watchdog_limit_s(run->config, problem, planned, mode);
+    row.mem_peak_bytes = bench_memory_probe_peak(&run->memory, problem, planned, limit_s);
+  }
+  if (strcmp(row.status, "oom") == 0) {
+    bench_oom_rule_note(run->oom, &row);
   }
   bench_row_finish(&row);
-  run->code = bench_folder_write(run->folder, &row, run->statistics.heads, run->statistics.count,
-                                 samples, run->clock_mhz, sample_count, run->error);
+  if (run->code == BENCH_OK) { /* else a fault of the folder was found while we waited */
+    run->code = bench_folder_write(run->folder, &row, run->statistics.heads, run->statistics.count,
+                                   samples, run->clock_mhz, sample_count, run->error);
+  }
   free(samples);
   free(run->clock_mhz);
   run->clock_mhz = NULL;
+  if (run->code != BENCH_OK) {
+    bench_text_copy(result->skipped, sizeof result->skipped, BENCH_GBENCH_NOT_REACHED);
+    return;
+  }
   count_status(run->tally, row.status);
   if (isfinite(row.time_ns_median)) {
     result->time_s = row.time_ns_median * 1e-9;
@@ -307,39 +330,60 @@ static void register_all(run_state *run) {
   }
 }
 
-bench_code bench_run(const bench_config *config, const bench_plan *plan, const bench_target *target,
-                     bench_supervisor *supervisor, bench_folder *folder,
-                     const bench_sweep_options *options, const char *run_id, bench_tally *tally,
-                     bench_error *error) {
-  run_state run = {.config = config,
-                   .plan = plan,
-                   .target = target,
-                   .supervisor = supervisor,
-                   .folder = folder,
-                   .options = options,
-                   .run_id = run_id,
-                   .tally = tally,
-                   .error = error,
-                   .problem = SIZE_MAX,
-                   .memory = {.like = supervisor}};
-  bench_progress_init(&run.progress, options->progress);
+/* While the worker works: what was written reaches the disk in time, and a wish to stop is heard.
+ */
+static void while_waiting(void *context) {
+  run_state *run = context;
+  if (run->code == BENCH_OK) {
+    run->code = bench_folder_sync_due(run->folder, run->error);
+  }
+  if (bench_stop && !run->told_to_wait) {
+    run->told_to_wait = true;
+    fprintf(stderr, "bench: stopping after the case in hand; once more to stop at once\n");
+  }
+}
+
+/* Drives the registered cases and leaves their export. */
+static bench_code drive(run_state *run) {
   char json_path[4200];
   char json_new[4200];
-  snprintf(json_path, sizeof json_path, "%s/benchmark.json", bench_folder_path(folder));
-  snprintf(json_new, sizeof json_new, "%s/.benchmark.json.new", bench_folder_path(folder));
+  snprintf(json_path, sizeof json_path, "%s/benchmark.json", bench_folder_path(run->folder));
+  snprintf(json_new, sizeof json_new, "%s/.benchmark.json.new", bench_folder_path(run->folder));
   bool color = isatty(STDOUT_FILENO) && getenv("NO_COLOR") == NULL;
   bench_gbench_clear();
-  register_all(&run);
-  if (run.progress.total > 0) {
-    bench_gbench_run_all("", !options->json, color, json_new);
-    if (rename(json_new, json_path) != 0 && run.code == BENCH_OK) {
-      run.code =
-          bench_fail(error, BENCH_ERR_ENV, "%s: cannot write: %s", json_path, strerror(errno));
+  register_all(run);
+  if (run->progress.total > 0) {
+    bench_gbench_run_all("", !run->options->json, color, json_new);
+    if (rename(json_new, json_path) != 0 && run->code == BENCH_OK) {
+      run->code =
+          bench_fail(run->error, BENCH_ERR_ENV, "%s: cannot write: %s", json_path, strerror(errno));
     }
   }
   bench_gbench_clear();
+  return run->code;
+}
+
+bench_code bench_run_plan(const bench_run *given, bench_error *error) {
+  run_state run = {.config = given->config,
+                   .plan = given->plan,
+                   .target = given->target,
+                   .supervisor = given->supervisor,
+                   .folder = given->folder,
+                   .options = given->options,
+                   .run_id = given->run_id,
+                   .oom = given->oom,
+                   .dense = given->dense,
+                   .tally = given->tally,
+                   .error = error,
+                   .problem = SIZE_MAX,
+                   .memory = {.like = given->supervisor}};
+  bench_progress_init(&run.progress, given->options->progress);
+  if (run.supervisor != NULL) { /* NULL: no device answers, every case is skipped */
+    bench_supervisor_finish_requests(run.supervisor);
+    bench_supervisor_on_idle(run.supervisor, while_waiting, &run);
+  }
+  drive(&run);
   bench_head_means_free(&run.statistics);
   bench_memory_probe_close(&run.memory);
-  bench_dense_free(&run.dense);
   return run.code;
 }

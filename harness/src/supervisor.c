@@ -33,6 +33,9 @@ struct bench_supervisor {
   int device_index;
   int threads;
   const volatile int *stop;
+  int patience; /* wishes to stop that a running request outlives */
+  bench_idle_fn *idle;
+  void *idle_context;
   pid_t pid; /* 0: none runs */
   int to_worker;
   int from_worker;
@@ -62,8 +65,23 @@ bench_code bench_supervisor_open(const char *program, const char *backend, int d
 
 bench_code bench_supervisor_open_like(const bench_supervisor *like, bench_supervisor **out,
                                       bench_error *error) {
-  return bench_supervisor_open(like->program, like->backend, like->device_index, like->threads,
-                               like->stop, out, error);
+  bench_code code = bench_supervisor_open(like->program, like->backend, like->device_index,
+                                          like->threads, like->stop, out, error);
+  if (code == BENCH_OK) {
+    (*out)->patience = like->patience;
+    (*out)->idle = like->idle;
+    (*out)->idle_context = like->idle_context;
+  }
+  return code;
+}
+
+void bench_supervisor_finish_requests(bench_supervisor *s) {
+  s->patience = 1;
+}
+
+void bench_supervisor_on_idle(bench_supervisor *s, bench_idle_fn *idle, void *context) {
+  s->idle = idle;
+  s->idle_context = context;
 }
 
 /* Ends the worker and returns its wait status. Its pipes are closed first, so that one that only
@@ -198,8 +216,11 @@ static read_outcome read_event(bench_supervisor *s, double deadline_s, json_t **
       memmove(s->buffer, end + 1, s->used);
       return *event == NULL ? READ_GARBAGE : READ_LINE;
     }
-    if (*s->stop) {
+    if (*s->stop > s->patience) {
       return READ_STOPPED;
+    }
+    if (s->idle != NULL) {
+      s->idle(s->idle_context);
     }
     double left_s = deadline_s - bench_proc_monotonic_s();
     if (left_s <= 0) {
@@ -228,7 +249,7 @@ static bench_answer describe_death(bench_supervisor *s, int64_t oom_kills_before
   int status = reap(s, 2.0);
   if (WIFSIGNALED(status)) {
     int number = WTERMSIG(status);
-    if (number == SIGKILL && oom_kills_before >= 0 && bench_proc_oom_kills() > oom_kills_before) {
+    if (number == SIGKILL && bench_proc_oom_kills() > oom_kills_before) {
       snprintf(reason, 512, "the worker was killed for memory during %s", s->phase);
       return BENCH_OOM_KILLED;
     }
@@ -257,7 +278,7 @@ static bench_answer converse(bench_supervisor *s, double timeout_s, bench_event_
         return BENCH_CRASHED;
       case READ_END: {
         bench_answer death = describe_death(s, oom_kills, reason);
-        return *s->stop ? BENCH_STOPPED : death; /* a signal to the whole job ends the worker too */
+        return *s->stop > 0 ? BENCH_STOPPED : death; /* a signal to the whole job ends both */
       }
       case READ_TIMEOUT:
         snprintf(reason, 512, "no answer within %.3g s, during %s; the worker was killed",

@@ -18,15 +18,20 @@ typedef enum bench_answer {
   BENCH_STOPPED,    /* the user stopped the program */
 } bench_answer;
 
-/* `program` NULL: this executable. No process is started yet. `stop` is a flag that a signal
- * handler may set. The caller closes. */
+/* `program` NULL: this executable. No process is started yet. `stop` counts the wishes
+ * to stop; a signal handler may add to it. The caller closes. */
 bench_code bench_supervisor_open(const char *program, const char *backend, int device, int threads,
                                  const volatile int *stop, bench_supervisor **out,
                                  bench_error *error);
-/* Another slot for the same program, backend and device. */
+/* Another slot for the same program, backend and device, with the same manners. */
 bench_code bench_supervisor_open_like(const bench_supervisor *like, bench_supervisor **out,
                                       bench_error *error);
 void bench_supervisor_close(bench_supervisor *supervisor);
+/* From now on the first stop lets a request that runs come to its end; the second ends it. */
+void bench_supervisor_finish_requests(bench_supervisor *supervisor);
+/* Calls `idle` a few times a second while an answer is waited for. */
+typedef void bench_idle_fn(void *context);
+void bench_supervisor_on_idle(bench_supervisor *supervisor, bench_idle_fn *idle, void *context);
 /* Ends the worker; the next request starts a fresh one. */
 void bench_supervisor_restart(bench_supervisor *supervisor);
 

@@ -10,7 +10,12 @@
 
 #include "bench/input.h"
 #include "platform/proc.h"
+#include "platform/topology.h"
+#include "src/fault.h"
 #include "src/protocol.h"
+#include "src/resume.h"
+#include "src/watchdog.h"
+#include "version.h"
 
 /* What one sweep holds; everything is closed in one place. */
 typedef struct sweep {
@@ -20,7 +25,7 @@ typedef struct sweep {
   bench_target target;
   bench_plan plan;
   int64_t rows_planned; /* of the whole plan */
-  bench_idset planned;  /* rows of the whole plan, before filter and shard */
+  bench_resume resume;
   bench_folder *folder;
   char run_id[20];
   char started[BENCH_TIME_MAX];
@@ -33,50 +38,34 @@ static bool keep_filtered(void *context, const bench_row *row) {
   return bench_filter_match(options->filters, options->filter_count, row);
 }
 
-/* Whole problems go to one shard, so that inputs and statistics are still made once. */
+/* By the case's id, so that a case keeps its shard when the config grows. */
 static void keep_shard(bench_plan *plan, int shard, int shards) {
   size_t kept = 0;
   for (size_t i = 0; i < plan->case_count; i++) {
-    if (plan->cases[i].problem % (size_t)shards == (size_t)(shard - 1)) {
+    if (plan->cases[i].id % (uint64_t)shards == (uint64_t)(shard - 1)) {
       plan->cases[kept++] = plan->cases[i];
     }
   }
   plan->case_count = kept;
 }
 
-static bool remember_planned(sweep *s) {
-  bool room = true;
-  for (size_t i = 0; i < s->plan.case_count; i++) {
-    for (size_t m = 0; room && m < s->plan.mode_count; m++) {
-      char id[20];
-      bool is_new;
-      snprintf(id, sizeof id, "%016" PRIx64, s->plan.cases[i].id);
-      room = bench_idset_add(&s->planned,
-                             bench_folder_row_id(id, bench_mode_name(s->plan.modes[m])), &is_new);
+/* Each planted fault is of a case into which it can be planted. */
+static bench_code check_faults(sweep *s) {
+  const char *text = getenv(BENCH_FAULT_VARIABLE);
+  bench_fault fault = {.kind = ""};
+  bench_code code = BENCH_OK;
+  while (code == BENCH_OK && text != NULL && fault.kind != NULL) {
+    code = bench_fault_next(&text, &fault, &s->error);
+    const bool there = fault.kind == NULL || (size_t)fault.number <= s->plan.case_count;
+    if (code == BENCH_OK && fault.kind != NULL &&
+        (!there || strcmp(s->plan.cases[fault.number - 1].family, "null") != 0)) {
+      code =
+          bench_fail(&s->error, BENCH_ERR_USAGE,
+                     BENCH_FAULT_VARIABLE ": case %" PRId64 " %s; the plan has %zu", fault.number,
+                     there ? "is not of the kernel null" : "is not there", s->plan.case_count);
     }
   }
-  return room;
-}
-
-/* A folder to go on with holds rows of this plan on this backend, and no others. */
-static bench_code check_committed(sweep *s) {
-  const bench_committed *committed = bench_folder_committed(s->folder);
-  const char *backend = s->target.device.backend;
-  if (committed->backend[0] != '\0' && strcmp(committed->backend, backend) != 0) {
-    return bench_fail(&s->error, BENCH_ERR_USAGE,
-                      "%s: has rows of another backend than %s; it cannot be resumed with it",
-                      bench_folder_path(s->folder), backend);
-  }
-  if (s->options->resume && !bench_idset_within(&committed->rows, &s->planned)) {
-    return bench_fail(&s->error, BENCH_ERR_USAGE,
-                      "%s: has rows that are not of this plan; give the same --set and --seed",
-                      bench_folder_path(s->folder));
-  }
-  for (int i = 0; i < BENCH_STATUS_COUNT; i++) {
-    s->tally.by_status[i] = committed->by_status[i];
-    s->tally.rows += committed->by_status[i];
-  }
-  return BENCH_OK;
+  return code;
 }
 
 static bench_code make_plan(sweep *s) {
@@ -102,14 +91,20 @@ static bench_code make_plan(sweep *s) {
     code = bench_plan_build(&s->config, &s->target, &s->plan, &s->error);
   }
   s->rows_planned = code == BENCH_OK ? bench_plan_rows(&s->plan) : 0;
-  if (code == BENCH_OK && options->resume && !remember_planned(s)) {
-    code = bench_fail(&s->error, BENCH_ERR_NOMEM, "no memory for the ids of the plan");
+  if (code == BENCH_OK) {
+    code = check_faults(s);
+  }
+  if (code == BENCH_OK && options->resume) {
+    code = bench_resume_plan_whole(&s->resume, &s->plan, &s->error);
   }
   if (code == BENCH_OK && options->filter_count > 0) {
     bench_plan_filter(&s->plan, &s->target, keep_filtered, (void *)options);
   }
   if (code == BENCH_OK && options->shards > 0) {
     keep_shard(&s->plan, options->shard, options->shards);
+  }
+  if (code == BENCH_OK && options->resume) {
+    code = bench_resume_plan_selected(&s->resume, &s->plan, &s->target, &s->error);
   }
   return code;
 }
@@ -122,11 +117,7 @@ static double predicted_s(const sweep *s) {
     for (size_t m = 0; m < s->plan.mode_count; m++) {
       bool wanted = (planned->modes >> m & 1u) != 0;
       if (wanted && bench_plan_why_not(planned, s->plan.modes[m], &s->target) == NULL) {
-        double sampling_s = s->config.budget_case_s;
-        if (s->plan.modes[m] == BENCH_MODE_SUSTAINED && sampling_s < BENCH_SUSTAINED_MIN_S) {
-          sampling_s = BENCH_SUSTAINED_MIN_S;
-        }
-        total += sampling_s + 3 * planned->time_predicted_s;
+        total += bench_sampling_s(&s->config, s->plan.modes[m]) + 3 * planned->time_predicted_s;
       }
     }
   }
@@ -186,14 +177,17 @@ static json_t *manifest(const sweep *s, const char *state) {
   }
   char now[BENCH_TIME_MAX];
   bench_proc_time_iso(time(NULL), now);
-  return json_pack("{s:s s:s s:s s:s s:I s:s s:O s:s s:o s:o s:o s:I s:I s:o s:o}", "run_id",
-                   s->run_id, "state", state, "started_utc", s->started, "written_utc", now,
-                   "schema_version", (json_int_t)BENCH_SCHEMA_VERSION, "name", s->config.name,
-                   "command", s->options->command, "backend", s->target.device.backend, "device",
-                   bench_device_to_json(&s->target.device), "machine", bench_manifest_machine(),
-                   "build", bench_manifest_build(), "rows_planned", (json_int_t)s->rows_planned,
-                   "rows_selected", (json_int_t)bench_plan_rows(&s->plan), "rows_by_status", tally,
-                   "set", sets);
+  char *config = realpath(s->options->config_path, NULL); /* what paths in it are relative to */
+  json_t *json = json_pack(
+      "{s:s s:s s:s s:s s:I s:s s:O s:s s:o s:o s:o s:I s:I s:o s:o s:s*}", "run_id", s->run_id,
+      "state", state, "started_utc", s->started, "written_utc", now, "schema_version",
+      (json_int_t)BENCH_SCHEMA_VERSION, "name", s->config.name, "command", s->options->command,
+      "backend", s->target.device.backend, "device", bench_device_to_json(&s->target.device),
+      "machine", bench_manifest_machine(), "build", bench_manifest_build(), "rows_planned",
+      (json_int_t)s->rows_planned, "rows_selected", (json_int_t)bench_plan_rows(&s->plan),
+      "rows_by_status", tally, "set", sets, "config", config);
+  free(config);
+  return json;
 }
 
 static bench_code write_manifest(sweep *s, const char *state) {
@@ -235,7 +229,7 @@ static int summarize(const sweep *s) {
   return bench_stop ? 130 : failed ? 1 : 0;
 }
 
-static bench_code execute(sweep *s, int *exit_status) {
+static bench_code open_folder(sweep *s) {
   const bench_sweep_options *options = s->options;
   char path[4096];
   if (options->folder != NULL) {
@@ -243,16 +237,38 @@ static bench_code execute(sweep *s, int *exit_status) {
   } else {
     default_folder(s, path);
   }
-  bench_code code = bench_folder_open(path, &s->config, options->resume, &s->folder, &s->error);
-  if (code == BENCH_OK) {
-    code = check_committed(s);
+  s->resume.folder = path;
+  s->resume.commit = BENCH_GIT_COMMIT;
+  s->resume.force = options->force;
+  const bench_folder_resume resume = {
+      .judge = bench_resume_judge, .context = &s->resume, .any_header = options->force};
+  bench_code code =
+      bench_folder_open(path, &s->config, options->resume ? &resume : NULL, &s->folder, &s->error);
+  s->resume.folder = NULL; /* the path goes with this function */
+  for (int i = 0; code == BENCH_OK && i < BENCH_STATUS_COUNT; i++) {
+    s->tally.by_status[i] = bench_folder_kept(s->folder)[i];
+    s->tally.rows += s->tally.by_status[i];
   }
+  return code;
+}
+
+static bench_code execute(sweep *s, int *exit_status) {
+  bench_code code = open_folder(s);
   if (code == BENCH_OK) {
     code = write_manifest(s, "running");
   }
   if (code == BENCH_OK) {
-    code = bench_run(&s->config, &s->plan, &s->target, s->supervisor, s->folder, options, s->run_id,
-                     &s->tally, &s->error);
+    const bench_run run = {.config = &s->config,
+                           .plan = &s->plan,
+                           .target = &s->target,
+                           .supervisor = s->supervisor,
+                           .folder = s->folder,
+                           .options = s->options,
+                           .run_id = s->run_id,
+                           .oom = &s->resume.oom,
+                           .dense = &s->resume.dense,
+                           .tally = &s->tally};
+    code = bench_run_plan(&run, &s->error);
   }
   if (code == BENCH_OK) {
     code = write_manifest(s, bench_stop ? "stopped" : "done");
@@ -260,7 +276,7 @@ static bench_code execute(sweep *s, int *exit_status) {
   if (code == BENCH_OK) {
     *exit_status = summarize(s);
   }
-  bench_code closed = bench_folder_close(s->folder, &s->error);
+  bench_code closed = bench_folder_close(s->folder, code == BENCH_OK ? &s->error : NULL);
   return code == BENCH_OK ? closed : code;
 }
 
@@ -268,6 +284,7 @@ int bench_sweep(const bench_sweep_options *options) {
   sweep s = {.options = options};
   int exit_status = 0;
   bench_catch_signals();
+  bench_topology_tell_children(); /* each case starts a process to learn its memory */
   bench_proc_time_iso(time(NULL), s.started);
   snprintf(
       s.run_id, sizeof s.run_id, "%016" PRIx64,
@@ -282,7 +299,7 @@ int bench_sweep(const bench_sweep_options *options) {
   } else if (code == BENCH_OK) {
     code = execute(&s, &exit_status);
   }
-  bench_idset_free(&s.planned);
+  bench_resume_free(&s.resume);
   bench_plan_free(&s.plan);
   bench_supervisor_close(s.supervisor);
   bench_config_free(&s.config);

@@ -8,6 +8,8 @@
 #include "bench/plan.h"
 #include "bench/roofs.h"
 #include "sinks/folder.h"
+#include "src/dense_times.h"
+#include "src/oom_rule.h"
 #include "src/supervisor.h"
 
 typedef enum bench_progress {
@@ -29,6 +31,7 @@ typedef struct bench_sweep_options {
   int shards;
   bool dry_run;
   bool resume;
+  bool force;     /* with resume: whatever the folder's rows are of */
   bool check_lse; /* statistics once more by LSE identities */
   bool json;
   const char *roofs_path; /* of bench calibrate, or NULL */
@@ -46,7 +49,7 @@ int bench_sweep(const bench_sweep_options *options);
 bench_code bench_target_open(const char *backend, int device, bench_supervisor **supervisor,
                              bench_target *target, bench_error *error);
 
-/* SIGINT and SIGTERM set this; SIGPIPE is ignored. */
+/* SIGINT and SIGTERM add one; SIGPIPE is ignored. */
 extern volatile int bench_stop;
 void bench_catch_signals(void);
 
@@ -60,20 +63,33 @@ bench_code bench_filter_check(const char *const *filters, size_t count, bench_er
 json_t *bench_case_request(const bench_problem *problem, const bench_case *planned,
                            const char *mode, double case_s, bool whole);
 
-/* The run: asks the worker for every wanted mode of every case and writes a row for each. */
+/* Rows by status. */
 typedef struct bench_tally {
   int64_t rows;
   int64_t by_status[BENCH_STATUS_COUNT];
 } bench_tally;
 
-/* After a fault that may stick to the device, or a kernel that may have written where it should
- * not, the worker is replaced. */
+/* After a fault that may stick to the device, a kernel that may have written where it should not,
+ * or memory that ran out, the worker is replaced. */
 bool bench_status_needs_restart(const char *status);
 
-bench_code bench_run(const bench_config *config, const bench_plan *plan, const bench_target *target,
-                     bench_supervisor *supervisor, bench_folder *folder,
-                     const bench_sweep_options *options, const char *run_id, bench_tally *tally,
-                     bench_error *error);
+/* What a run needs and what it adds to. */
+typedef struct bench_run {
+  const bench_config *config;
+  const bench_plan *plan;
+  const bench_target *target;
+  bench_supervisor *supervisor;
+  bench_folder *folder;
+  const bench_sweep_options *options;
+  const char *run_id;
+  bench_oom_rule *oom;      /* what is known of exhausted memory; grows */
+  bench_dense_times *dense; /* times with mask full; grows */
+  bench_tally *tally;
+} bench_run;
+
+/* Asks the worker for every wanted mode of every case that has no row yet, and writes a row for
+ * each. */
+bench_code bench_run_plan(const bench_run *run, bench_error *error);
 
 /* The machine, build, config and command as JSON; `bench info` shows it too. New reference. */
 json_t *bench_manifest_machine(void);

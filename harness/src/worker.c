@@ -9,7 +9,9 @@
 #include <unistd.h>
 
 #include "platform/nvtx.h"
+#include "platform/proc.h"
 #include "platform/threads.h"
+#include "src/fault.h"
 #include "src/protocol.h"
 #include "src/worker_case.h"
 #include "src/worker_probe.h"
@@ -120,6 +122,29 @@ static const char *status_of(bench_code code) {
   }
 }
 
+/* Tells the kernel `null` what to do wrong in this case, where a test has planted a fault. */
+static const char *plant_fault(const json_t *request, const char *family) {
+  const int64_t number = json_integer_value(json_object_get(request, "number"));
+  const char *planted = getenv(BENCH_FAULT_VARIABLE);
+  const char *fault = strcmp(family, "null") == 0 ? bench_fault_at(planted, number) : NULL;
+  if (fault != NULL) {
+    setenv(BENCH_FAULT_NOW_VARIABLE, fault, 1);
+  } else if (planted != NULL) {
+    unsetenv(BENCH_FAULT_NOW_VARIABLE);
+  }
+  return fault;
+}
+
+/* The planted fault of a worker that dies while it answers. */
+static void send_half(bench_worker *s, const json_t *event) {
+  char *text = json_dumps(event, JSON_COMPACT);
+  if (text != NULL) {
+    fwrite(text, 1, strlen(text) / 2, s->out);
+  }
+  fflush(s->out);
+  _exit(5);
+}
+
 static void handle_case(bench_worker *s, const json_t *json) {
   bench_worker_request asked;
   bench_row row;
@@ -135,6 +160,7 @@ static void handle_case(bench_worker *s, const json_t *json) {
     return;
   }
   bench_table_clear(&bench_sweep_table, &row);
+  const char *fault = plant_fault(json, asked.family);
   bench_nvtx_push(asked.family);
   bench_code code = bench_worker_case(s, &asked, &row, &samples, &status, &error);
   bench_nvtx_pop();
@@ -142,11 +168,15 @@ static void handle_case(bench_worker *s, const json_t *json) {
     status = status_of(code);
     bench_text_copy(row.reason, sizeof row.reason, error.message);
   }
-  bench_worker_send(
-      s, json_pack("{s:s s:s s:s s:o s:o* s:o*}", "ev", "result", "status", status, "reason",
-                   row.reason, "columns", bench_fields_to_json(&bench_sweep_table, &row), "samples",
-                   samples, "sm_mhz", s->clock_mhz));
+  json_t *result =
+      json_pack("{s:s s:s s:s s:o s:o* s:o*}", "ev", "result", "status", status, "reason",
+                row.reason, "columns", bench_fields_to_json(&bench_sweep_table, &row), "samples",
+                samples, "sm_mhz", s->clock_mhz);
   s->clock_mhz = NULL;
+  if (fault != NULL && strcmp(fault, "short") == 0) {
+    send_half(s, result);
+  }
+  bench_worker_send(s, result);
 }
 
 /* Anything that a library prints must not come between the protocol's lines. */
@@ -160,6 +190,7 @@ static FILE *take_over_stdout(void) {
 
 int bench_worker_main(void) {
   bench_worker s = {0};
+  bench_proc_oom_first();           /* if one must go, it is the one that can be replaced */
   prctl(PR_SET_PDEATHSIG, SIGKILL); /* never outlive the parent, */
   signal(SIGINT, SIG_IGN);          /* which decides what becomes of the case in hand */
   signal(SIGTERM, SIG_IGN);

@@ -72,9 +72,8 @@ typedef struct bench_config {
   size_t kernel_count;
   bench_mode *modes;
   size_t mode_count;
-  double budget_case_s; /* measuring time of a case; default 20 */
-  double
-      budget_timeout_s; /* a request unanswered for so long is a hang; default 60 + 10 * case_s */
+  double budget_case_s;    /* measuring time of a case; default 20 */
+  double budget_timeout_s; /* a request unanswered for so long is a hang; 0: by the prediction */
   double budget_memory_fraction; /* of the device's memory; default 0.9 */
   bench_grid *grids;
   size_t grid_count;

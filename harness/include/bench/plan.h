@@ -31,6 +31,7 @@ typedef struct bench_case {
   size_t problem;
   const char *family;
   uint64_t id;                      /* problem id and family */
+  int64_t number;                   /* from 1, in the whole plan: a filter leaves it */
   uint32_t modes;                   /* bit m: plan->modes[m] is wanted */
   const bench_kernel_entry *kernel; /* NULL: skipped */
   const char *why_not;              /* reason of the skip; owned by the plan or static */

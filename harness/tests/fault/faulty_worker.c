@@ -88,7 +88,7 @@ static const struct {
   bench_code (*launch)(const bench_launch *launch);
 } faults[] = {
     {13, segv},          {17, killed},        {19, hang},        {23, leaves},
-    {29, out_of_memory}, {31, device_fault},  {37, wrong_value}, {41, not_a_number},
+    {59, out_of_memory}, {31, device_fault},  {37, wrong_value}, {41, not_a_number},
     {43, unwritten_lse}, {47, out_of_bounds}, {53, chatters},
 };
 

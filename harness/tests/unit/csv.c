@@ -31,8 +31,9 @@ static void write_sample(const char *name, bool resume, const char *id, double t
   bench_text_copy(row.case_id, sizeof row.case_id, id);
   row.time_ns = time_ns;
   row.index = 7;
-  assert_int_equal(
-      bench_csv_open(scratch_folder(), name, &bench_sample_table, resume, &csv, &error), BENCH_OK);
+  assert_int_equal(bench_csv_open(scratch_folder(), name, &bench_sample_table,
+                                  resume ? BENCH_CSV_RESUME : BENCH_CSV_FRESH, &csv, &error),
+                   BENCH_OK);
   assert_int_equal(bench_csv_append(csv, &row, &error), BENCH_OK);
   assert_int_equal(bench_csv_close(csv, &error), BENCH_OK);
 }
@@ -70,9 +71,9 @@ static void foreign_header_is_refused(void **state) {
   bench_csv *csv;
   bench_error error = {0};
   scratch_file("foreign.csv", "a,b,c\n1,2,3\n");
-  assert_int_equal(
-      bench_csv_open(scratch_folder(), "foreign.csv", &bench_sample_table, true, &csv, &error),
-      BENCH_ERR_USAGE);
+  assert_int_equal(bench_csv_open(scratch_folder(), "foreign.csv", &bench_sample_table,
+                                  BENCH_CSV_RESUME, &csv, &error),
+                   BENCH_ERR_UNSUPPORTED);
   assert_non_null(strstr(error.message, "header"));
 }
 
@@ -84,9 +85,9 @@ static void full_disk(void **state) {
   char path[256];
   snprintf(path, sizeof path, "%s/full.csv", scratch_folder());
   assert_int_equal(symlink("/dev/full", path), 0);
-  assert_int_equal(
-      bench_csv_open(scratch_folder(), "full.csv", &bench_sample_table, false, &csv, &error),
-      BENCH_ERR_ENV);
+  assert_int_equal(bench_csv_open(scratch_folder(), "full.csv", &bench_sample_table,
+                                  BENCH_CSV_FRESH, &csv, &error),
+                   BENCH_ERR_ENV);
   assert_non_null(strstr(error.message, "No space left"));
 }
 

@@ -106,13 +106,14 @@ static void cgroup_v1_and_none(void **state) {
   write_file("v1/memory/a/memory.limit_in_bytes", "4096000\n");
   write_file("v1/memory/a/memory.usage_in_bytes", "1000000\n");
   write_file("v1/memory/a/memory.stat", "inactive_file 1\ntotal_inactive_file 200000\n");
+  write_file("v1/memory/a/memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill 7\n");
   char mount[PATH_MAX];
   snprintf(mount, sizeof mount, "%s/v1", folder);
   bench_cgroup_memory memory =
       bench_proc_cgroup_memory("12:cpuset:/a\n4:memory:/a\n0::/init\n", mount);
   assert_int_equal(memory.limit_bytes, 4096000);
   assert_int_equal(memory.available_bytes, 3296000);
-  assert_int_equal(memory.oom_kills, -1);
+  assert_int_equal(memory.oom_kills, 7);
 
   memory = bench_proc_cgroup_memory("4:memory:/\n", mount);
   assert_int_equal(memory.limit_bytes, -1);
