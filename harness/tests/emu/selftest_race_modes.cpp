@@ -71,6 +71,7 @@ void flag_kernel(volatile int *) {
   if (thread_x() == 0) {
     cells[0] = 1;
   } else if (thread_x() == 32) {
+    cells[1] = 1; /* or a compiler makes one store of the two, which has no line */
     AT cells[0] = 2;
   }
 }
