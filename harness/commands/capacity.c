@@ -9,6 +9,7 @@
 #include "src/capacity.h"
 #include "src/idset.h"
 #include "src/sweep.h"
+#include "src/watchdog.h"
 
 static const char help[] =
     "usage: bench capacity CONFIG.toml [--backend cpu|cuda|auto] [--device N] [--set "
@@ -104,8 +105,10 @@ static int search_all(const bench_config *config, const bench_plan *plan,
     if (!bench_idset_add(&seen, shape_id(problem, planned->family), &is_new)) {
       status = 4;
     } else if (is_new) {
-      if (bench_capacity_find(supervisor, target, problem, planned->family, limit,
-                              config->budget_timeout_s, &found)) {
+      /* Memory is only touched: what a timed case of the config may take is enough. */
+      const double timeout_s = bench_watchdog_limit_s(config, problem, planned, BENCH_MODE_WARM);
+      if (bench_capacity_find(supervisor, target, problem, planned->family, limit, timeout_s,
+                              &found)) {
         print_one(problem, planned->family, &found);
       } else {
         status = 130;

@@ -114,7 +114,7 @@ static int parse_backend(const char *text, bench_sweep_options *options) {
   bench_error error;
   if (strcmp(text, "auto") != 0 && bench_backend_find(text, &error) == NULL &&
       error.code == BENCH_ERR_USAGE) {
-    return bench_usage_error("sweep", "--backend: %s, and auto", error.message);
+    return bench_usage_error("sweep", "--backend %s: %s, and auto", text, error.message);
   }
   options->backend = text;
   return 0;

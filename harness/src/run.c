@@ -131,7 +131,7 @@ static void take_columns(json_t *columns, bench_row *row) {
       "variant",      "kernel_hash",      "workspace_bytes", "mem_peak_bytes", "stop_reason",
       "err_max_abs",  "err_rel_l2",       "err_tolerance",   "rows_checked",   "throttle",
       "steal_pct",    "load_1min",        "temp_c",          "power_w",        "energy_j",
-      "energy_valid", "projection_share", "attention_share"};
+      "energy_valid", "projection_share", "attention_share", "list_build_ns"};
   json_t *kept = json_object();
   for (size_t i = 0; i < sizeof told / sizeof told[0]; i++) {
     json_object_set(kept, told[i], json_object_get(columns, told[i]));
