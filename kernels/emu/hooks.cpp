@@ -24,6 +24,16 @@ Block *block_of(const unsigned char *byte) {
   return nullptr;
 }
 
+void shared_access(Block &block, uint32_t offset, uint32_t bytes, bool write, Site at) {
+  if (write) {
+    check_write(*self, block, offset, bytes, "plain code", at);
+    race_write(*self, block, offset, bytes, at);
+  } else {
+    check_read(*self, block, offset, bytes, "plain code", at);
+    race_read(*self, block, offset, bytes, at);
+  }
+}
+
 void access(const void *address, size_t bytes, bool write, const void *caller) {
   if (self == nullptr || !options.race) {
     return;
@@ -35,22 +45,15 @@ void access(const void *address, size_t bytes, bool write, const void *caller) {
   /* The call stands before the address that it returns to. */
   const Site at = {static_cast<const char *>(caller) - 1, 0};
   Block *block = block_of(byte);
-  if (block == nullptr) {
-    if (write) {
-      global_write(address, bytes, at);
-    } else {
-      global_read(address, bytes, at);
-    }
-    return;
-  }
-  const uint32_t offset = (uint32_t)(byte - block->arena);
-  if (write) {
-    check_write(*self, *block, offset, (uint32_t)bytes, "plain code", at);
-    race_write(*self, *block, offset, (uint32_t)bytes, at);
+  in_plain_code = true;
+  if (block != nullptr) {
+    shared_access(*block, (uint32_t)(byte - block->arena), (uint32_t)bytes, write, at);
+  } else if (write) {
+    global_write(address, bytes, at);
   } else {
-    check_read(*self, *block, offset, (uint32_t)bytes, "plain code", at);
-    race_read(*self, *block, offset, (uint32_t)bytes, at);
+    global_read(address, bytes, at);
   }
+  in_plain_code = false;
 }
 
 }  // namespace

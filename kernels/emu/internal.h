@@ -19,6 +19,9 @@ std::string address_text(const void *address);
 /* Ends the launch, whose fault is kept: back to the host, which runs no more of it. The first
  * leaves what stands on the thread's stack as a return would; the second leaves it as it is. */
 [[noreturn]] void abandon();
+/* A hook of the compiler's is at work, which in its eyes cannot throw: the second of the two then.
+ */
+extern bool in_plain_code;
 [[noreturn]] void abandon_here();
 void make_ready(Thread &thread);
 /* Runs the group's threads, all of them ready, until all have ended or a fault is kept. */

@@ -7,6 +7,7 @@
 namespace emu {
 
 Thread *self;
+bool in_plain_code;
 emu_options options = emu_options_default;
 
 namespace {
@@ -201,6 +202,10 @@ void random_start() {
 }
 
 void abandon() {
+  if (in_plain_code) {
+    in_plain_code = false;
+    abandon_here();
+  }
   throw Stopped();
 }
 

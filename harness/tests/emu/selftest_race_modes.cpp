@@ -71,8 +71,8 @@ void flag_kernel(volatile int *) {
   if (thread_x() == 0) {
     cells[0] = 1;
   } else if (thread_x() == 32) {
-    cells[1] = 1; /* or a compiler makes one store of the two, which has no line */
     AT cells[0] = 2;
+    cells[1] = 1; /* or a compiler ends both ways in one store, which has no line */
   }
 }
 
