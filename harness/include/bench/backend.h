@@ -112,8 +112,8 @@ const bench_backend *bench_backend_at(size_t index);
 /* NULL if there is none of that name; then `why_not` (if not NULL) says why in one sentence. */
 const bench_backend *bench_backend_find(const char *name, bench_error *why_not);
 
-/* The names of which a user may want to hear, in the same order, with those whose plug-in is absent;
- * but a backend for tests only where it is there. NULL behind the last. */
+/* The names of which a user may want to hear, in the same order, with those whose plug-in is
+ * absent; but a backend for tests only where it is there. NULL behind the last. */
 const char *bench_backend_name_at(size_t index);
 
 /* A kernel's own why_not and workspace_bytes, asked for each mask that a layer of the problem has:
