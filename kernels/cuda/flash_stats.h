@@ -143,7 +143,7 @@ BENCH_DEVICE_FN void sums_weigh(FlashSums<Plan> &sums, FlashState<Plan> &state,
     for (int n = 0; n < Plan::KEYS / 4; n++) {
       float &score = scores.at[0][n / 2][2 * half + n % 2];
       const float x = fma_rn(score, scale, -base);
-      const float e = exp2_approx(x);
+      const float e = softmax_weight<Plan>(x, n);
       const float d = from - (float)(n / 2 * MMA_KEYS + n % 2);
       const float w = e * d;
       score = e;

@@ -1,0 +1,86 @@
+/* flash for Hopper: TMA, mbarriers and wgmma, one warpgroup that fetches and two or three that
+ * compute, the softmax of one tile beside the products of another. flash_sm90_loop.h has the loop. */
+#include "cuda/flash_sm90_launch.h"
+
+/* The last rows of a head see the most keys under a causal mask: they come first. */
+struct DenseOrder {};
+
+BENCH_DEVICE_FN bool order_rows(const DenseOrder &, const FlashShape &shape, const MaskRows &,
+                                int block_rows, int place, FlashRows &rows) {
+  int rank;
+  flash_place(shape, place, &rows.head, &rank);
+  rows.row = (shape.row_blocks - 1 - rank) * block_rows;
+  rows.last = min_i(rows.row + block_rows, shape.seq_q) - 1;
+  return true;
+}
+
+template <typename T, typename Plan>
+BENCH_KERNEL_FN_BLOCKS(Plan::THREADS, Plan::BLOCKS)
+void flash_sm90_blocks(const BENCH_GRID_CONSTANT dev_tensor_map q,
+                       const BENCH_GRID_CONSTANT dev_tensor_map k,
+                       const BENCH_GRID_CONSTANT dev_tensor_map v, FlashShape shape, MaskRows mask,
+                       FlashTensors<T> tensors) {
+  BENCH_DYN_SMEM(memory, 128);
+  const HopperWork<T, DenseOrder> work = {&q, &k, &v, shape, mask, DenseOrder{}, tensors};
+  hopper_block<T, Plan, false>(work, hopper_memory(memory));
+}
+
+template <typename T, typename Plan>
+static bench_code flash_launch_plan(const bench_launch *launch) {
+  const FlashShape shape = flash_shape(launch->attn, Plan::ROWS);
+  HopperMaps maps;
+  const bench_code code = hopper_maps<Plan>(launch, &maps);
+  if (code != BENCH_OK) {
+    return code;
+  }
+  return BENCH_LAUNCH((flash_sm90_blocks<T, Plan>), hopper_grid<Plan>(shape), Plan::THREADS,
+                      Plan::SMEM_BYTES, launch->stream, maps.q, maps.k, maps.v, shape,
+                      mask_rows_of(launch), flash_tensors<T>(launch));
+}
+
+/* The table of choices. Keys a tile, warpgroups, and the switches of HopperSwitches; a cut mask is
+ * any but `full`. With statistics 64 columns want two warpgroups, for their registers. */
+template <typename T, bool STATS>
+static bench_code flash_launch_stats(const bench_launch *launch) {
+  typedef HopperSwitches<0, 8> Exact;
+  typedef HopperSwitches<4, 8> Mixed; /* every fourth weight by FMA */
+  const int64_t dim = launch->attn->head_dim;
+  const bool full = launch->attn->mask.kind == BENCH_MASK_FULL;
+  if (dim <= 64) {
+    return flash_launch_plan<T, HopperPlan<64, 128, STATS ? 2 : 3, STATS, Mixed>>(launch);
+  }
+  if (dim <= 128 && full) {
+    return flash_launch_plan<T, HopperPlan<128, 176, 2, STATS, Exact>>(launch);
+  }
+  if (dim <= 128) {
+    return flash_launch_plan<T, HopperPlan<128, 128, 2, STATS, Exact>>(launch);
+  }
+  return flash_launch_plan<T, HopperPlan<256, 80, 2, STATS, Exact>>(launch);
+}
+
+template <typename T>
+static bench_code flash_launch_as(const bench_launch *launch) {
+  return launch->stats == nullptr ? flash_launch_stats<T, false>(launch)
+                                  : flash_launch_stats<T, true>(launch);
+}
+
+static bench_code flash_sm90_launch(const bench_launch *launch) {
+  return launch->attn->dtype == BENCH_FP16 ? flash_launch_as<dev_fp16>(launch)
+                                           : flash_launch_as<dev_bf16>(launch);
+}
+
+static const char *flash_sm90_why_not(const bench_attn *attn, const bench_device *device) {
+  return hopper_why_not(BENCH_ARCHS, attn, device);
+}
+
+BENCH_KERNEL(cuda, flash) = {
+    .abi = BENCH_KERNEL_ABI,
+    BENCH_KERNEL_NAMES(flash),
+    .summary = "TMA, mbarriers and wgmma; warpgroups that fetch and that compute, in turn",
+    .wants_blocks = false,
+    .block = 0,
+    .fuses_stats = true,
+    .why_not = flash_sm90_why_not,
+    .workspace_bytes = nullptr,
+    .launch = flash_sm90_launch,
+};

@@ -1,0 +1,284 @@
+/* The Hopper attention loop: one warpgroup fetches, the others compute, each 64 rows of a head.
+ *
+ *   producer     one thread keeps the channels of Q, K and V full, tile after tile and block of rows
+ *                after block of rows; it never waits for a result, so while consumers store one
+ *                block's output the next one's tiles are on their way.
+ *   consumers    with tile j's logits as weights P(j) in registers, start S = Q K(j+1), then
+ *                O += P(j) V(j); as soon as S is there run its softmax, while the tensor cores are
+ *                still at work on O; and pack P(j+1) when O is done with P(j).
+ *   in turn      up to head dim 128 consumers start products one after the other, so that one's
+ *                softmax runs while another has the tensor cores.
+ *
+ * Tiles that a warpgroup's rows see whole go through a loop without mask code. The grid is as large
+ * as the GPU, and block b takes places b, 2 G - 1 - b, 2 G + b ... of an order in which heavy blocks
+ * of rows come first: forth and back, so that no block gets the heavier one of every pair. */
+#ifndef BENCH_CUDA_FLASH_SM90_LOOP_H
+#define BENCH_CUDA_FLASH_SM90_LOOP_H
+
+#include "cuda/flash_loop.h"
+#include "cuda/flash_sm90_channel.h"
+#include "cuda/flash_sm90_product.h"
+#include "cuda/flash_sm90_softmax.h"
+
+/* Barriers 1, 2 and 3 are the consumers' turns. Each waits for its own, where the one before it
+ * arrives too; the last one gives the first its first turn. */
+template <typename Plan>
+BENCH_DEVICE_FN void turn_wait(int group) {
+  if constexpr (Plan::IN_TURN) {
+    if (group == 0) {
+      bar_sync<1>(2 * WARPGROUP);
+    } else if (Plan::GROUPS == 2 || group == 1) {
+      bar_sync<2>(2 * WARPGROUP);
+    } else {
+      bar_sync<3>(2 * WARPGROUP);
+    }
+  }
+}
+
+template <typename Plan>
+BENCH_DEVICE_FN void turn_pass(int group) {
+  if constexpr (Plan::IN_TURN) {
+    if (group == Plan::GROUPS - 1) {
+      bar_arrive<1>(2 * WARPGROUP);
+    } else if (Plan::GROUPS == 2 || group == 0) {
+      bar_arrive<2>(2 * WARPGROUP);
+    } else {
+      bar_arrive<3>(2 * WARPGROUP);
+    }
+  }
+}
+
+/* A launch, as the kernel gets it. Order says which rows come at a place of the order. */
+template <typename T, typename Order>
+struct HopperWork {
+  const dev_tensor_map *q;
+  const dev_tensor_map *k;
+  const dev_tensor_map *v;
+  FlashShape shape;
+  MaskRows mask;
+  Order order;
+  FlashTensors<T> tensors;
+};
+
+/* The place that block block_x() takes in its round-th turn. */
+BENCH_DEVICE_FN int64_t work_place(int round) {
+  const int64_t grid = grid_x();
+  const int64_t block = block_x();
+  return round * grid + (round % 2 == 0 ? block : grid - 1 - block);
+}
+
+/* The thread that fetches. V lags behind K as it does in the consumers. */
+template <typename T, typename Plan, bool KEPT, typename Order>
+BENCH_DEVICE_FN void hopper_produce(const HopperWork<T, Order> &work, HopperChannels<Plan> to) {
+  const int64_t places = (int64_t)work.shape.heads * work.shape.row_blocks;
+  for (int round = 0; round * grid_x() < places; round++) {
+    const int64_t place = work_place(round);
+    FlashRows rows;
+    if (place >= places ||
+        !order_rows(work.order, work.shape, work.mask, Plan::ROWS, (int)place, rows)) {
+      continue;
+    }
+    FlashWalk<Plan::KEYS, KEPT> walk = walk_begin<Plan::KEYS, KEPT>(work.mask, rows);
+    if (walk.key < 0) {
+      continue;
+    }
+    const int kv = rows.head / work.shape.group;
+    channel_fill<Plan::ROWS>(to.query, work.q, rows.row, rows.head);
+    channel_fill<Plan::KEYS>(to.keys, work.k, walk.key, kv);
+    int before = walk.key;
+    walk_next(walk, work.mask);
+    while (walk.key >= 0) {
+      channel_fill<Plan::KEYS>(to.keys, work.k, walk.key, kv);
+      channel_fill<Plan::KEYS>(to.values, work.v, before, kv);
+      before = walk.key;
+      walk_next(walk, work.mask);
+    }
+    channel_fill<Plan::KEYS>(to.values, work.v, before, kv);
+  }
+}
+
+/* Where a consuming thread stands. */
+template <typename Plan, bool KEPT>
+struct HopperPlace {
+  FlashRows rows; /* of the warpgroup */
+  int group;
+  int lane_row; /* of the mask, that this lane looks up */
+  int left;     /* its place in a list; walk_bits */
+  smem_addr query;
+  FlashWalk<Plan::KEYS, KEPT> walk;
+};
+
+/* Logits to weights, in `scores`: what the tile does to the maxima, the sums and the statistics.
+ * True if the output must shrink. */
+template <bool CUT, typename Plan, bool KEPT>
+BENCH_DEVICE_FN bool hopper_weigh(HopperRegisters<Plan> &r, HopperPlace<Plan, KEPT> &at,
+                                  const FlashShape &shape, const MaskRows &mask,
+                                  float (&shrink)[2]) {
+  if constexpr (CUT) {
+    hide_tile(r.scores, at.walk, mask, at.rows.head, at.lane_row, at.left);
+  }
+  float max[1][2];
+  const bool rises = rise_max(r, shape.scale_log2, max);
+  if (rises) {
+    rise_sums(r, max, shrink);
+  }
+  if constexpr (Plan::STATS) {
+    const int warp_row = at.rows.row + thread_x() / BENCH_WARP % 4 * MMA_ROWS;
+    sums_weigh(r.sums, r.state, r.scores, shape.scale_log2, warp_row + (int)mask.shift,
+               at.walk.key);
+  } else {
+    softmax_weigh(r.state, r.scores, shape.scale_log2);
+  }
+  return rises;
+}
+
+/* The first tile of some rows: there is no output yet to work on beside it. */
+template <typename T, typename Plan, bool KEPT>
+BENCH_DEVICE_FN void hopper_begin(HopperRegisters<Plan> &r, HopperPlace<Plan, KEPT> &at,
+                                  const FlashShape &shape, const MaskRows &mask,
+                                  HopperChannels<Plan> &from) {
+  float shrink[2];
+  channel_wait(from.query);
+  channel_wait(from.keys);
+  wgmma_fence();
+  product_start_scores<T>(at.query, channel_tile(from.keys), r.scores);
+  wgmma_wait<0>();
+  wgmma_pin(accumulators(r.scores.at));
+  channel_release(from.keys);
+  hopper_weigh<true>(r, at, shape, mask, shrink); /* the output is still 0 */
+  r.weights = softmax_pack<T>(r.scores);
+  walk_next(at.walk, mask);
+}
+
+/* Any further tile; r.weights are those of the one before. */
+template <bool CUT, typename T, typename Plan, bool KEPT>
+BENCH_DEVICE_FN void hopper_step(HopperRegisters<Plan> &r, HopperPlace<Plan, KEPT> &at,
+                                 const FlashShape &shape, const MaskRows &mask,
+                                 HopperChannels<Plan> &from) {
+  float shrink[2] = {1, 1};
+  channel_wait(from.keys);
+  turn_wait<Plan>(at.group);
+  wgmma_pin(accumulators(r.state.out));
+  wgmma_fence();
+  product_start_scores<T>(at.query, channel_tile(from.keys), r.scores);
+  channel_wait(from.values);
+  wgmma_fence();
+  product_start_output<T>(r.weights, channel_tile(from.values), r.state);
+  turn_pass<Plan>(at.group);
+  wgmma_wait<1>();
+  wgmma_pin(accumulators(r.scores.at));
+  channel_release(from.keys);
+  const bool rises = hopper_weigh<CUT>(r, at, shape, mask, shrink);
+  wgmma_pin(accumulators(r.scores.at));
+  wgmma_wait<0>();
+  wgmma_pin(accumulators(r.state.out));
+  wgmma_pin(accumulators(r.scores.at));
+  channel_release(from.values);
+  r.weights = softmax_pack<T>(r.scores);
+  if (rises) {
+    rise_output(r, shrink);
+  }
+  walk_next(at.walk, mask);
+}
+
+template <typename T, typename Plan, bool KEPT>
+BENCH_DEVICE_FN void hopper_tiles(HopperRegisters<Plan> &r, HopperPlace<Plan, KEPT> &at,
+                                  const FlashShape &shape, const MaskRows &mask,
+                                  HopperChannels<Plan> &from) {
+  hopper_begin<T>(r, at, shape, mask, from);
+  while (at.walk.key >= 0) {
+    while (at.walk.key >= 0 && !walk_is_whole(at.walk, mask, at.rows)) {
+      hopper_step<true, T>(r, at, shape, mask, from);
+    }
+    while (at.walk.key >= 0 && walk_is_whole(at.walk, mask, at.rows)) {
+      hopper_step<false, T>(r, at, shape, mask, from);
+    }
+  }
+  channel_release(from.query);
+  channel_wait(from.values);
+  wgmma_pin(accumulators(r.state.out));
+  wgmma_fence();
+  product_start_output<T>(r.weights, channel_tile(from.values), r.state);
+  wgmma_wait<0>();
+  wgmma_pin(accumulators(r.state.out));
+  channel_release(from.values);
+}
+
+template <typename T, typename Plan>
+BENCH_DEVICE_FN void hopper_store(HopperRegisters<Plan> &r, const FlashRows &rows,
+                                  const FlashShape &shape, const MaskRows &mask,
+                                  const FlashTensors<T> &tensors) {
+  const int64_t first = (int64_t)rows.head * shape.seq_q;
+  const int row = rows.row + thread_x() / BENCH_WARP % 4 * MMA_ROWS;
+  if constexpr (Plan::STATS) {
+    float *const stats = tensors.stats + first * BENCH_FUSED_STATS;
+    sums_store(r.sums, r.state, stats, row, shape.seq_q, (int)mask.shift);
+    top_store(r, stats, row, shape.seq_q);
+  }
+  output_store(r.state, tensors.o + first * shape.head_dim, tensors.lse + first, row, shape.seq_q,
+               shape.head_dim);
+}
+
+/* A warpgroup that computes. */
+template <typename T, typename Plan, bool KEPT, typename Order>
+BENCH_DEVICE_FN void hopper_consume(const HopperWork<T, Order> &work, HopperChannels<Plan> from,
+                                    int group) {
+  const int64_t places = (int64_t)work.shape.heads * work.shape.row_blocks;
+  HopperRegisters<Plan> r;
+  HopperPlace<Plan, KEPT> at;
+  at.group = group;
+  at.query = from.query.tiles + group * 64 * PANEL_PITCH;
+  for (int round = 0; round * grid_x() < places; round++) {
+    const int64_t place = work_place(round);
+    FlashRows rows;
+    if (place >= places ||
+        !order_rows(work.order, work.shape, work.mask, Plan::ROWS, (int)place, rows)) {
+      continue;
+    }
+    at.walk = walk_begin<Plan::KEYS, KEPT>(work.mask, rows);
+    const int lane_row = group * 64 + thread_x() / BENCH_WARP % 4 * MMA_ROWS + thread_x() % MMA_ROWS;
+    at.lane_row = min_i(rows.row + lane_row, rows.last);
+    at.left = KEPT ? 0 : walk_entries(work.mask, rows.head, at.lane_row);
+    rows.row += group * 64;
+    rows.last = min_i(rows.row + 63, rows.last);
+    at.rows = rows;
+    state_begin(r.state);
+    sums_begin(r.sums);
+    r.top[0] = r.top[1] = minus_infinity();
+    if (at.walk.key >= 0) {
+      hopper_tiles<T>(r, at, work.shape, work.mask, from);
+    }
+    hopper_store<T>(r, rows, work.shape, work.mask, work.tensors);
+  }
+}
+
+/* The whole of a block of threads. */
+template <typename T, typename Plan, bool KEPT, typename Order>
+BENCH_DEVICE_FN void hopper_block(const HopperWork<T, Order> &work, smem_addr memory) {
+  const HopperChannels<Plan> channels = channels_at<Plan>(memory);
+  const int warpgroup = shfl(thread_x() / WARPGROUP, 0); /* the same in all lanes, as ptxas sees */
+  if (thread_x() == 0) {
+    channel_init(channels.query, Plan::CONSUMER_WARPS);
+    channel_init(channels.keys, Plan::CONSUMER_WARPS);
+    channel_init(channels.values, Plan::CONSUMER_WARPS);
+    mbar_init_fence();
+  }
+  sync_threads();
+  if (warpgroup == 0) {
+    setmaxnreg_dec<Plan::PRODUCER_REGISTERS>();
+    if (thread_x() == 0) {
+      hopper_produce<T, Plan, KEPT>(work, channels);
+    }
+  } else {
+    setmaxnreg_inc<Plan::CONSUMER_REGISTERS>();
+    if (warpgroup == Plan::GROUPS) {
+      turn_pass<Plan>(warpgroup - 1);
+    }
+    hopper_consume<T, Plan, KEPT>(work, channels, warpgroup - 1);
+    if (warpgroup == 1) {
+      turn_wait<Plan>(0); /* for the last one's last turn: the barrier ends as it began */
+    }
+  }
+}
+
+#endif

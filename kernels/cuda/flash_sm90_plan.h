@@ -1,0 +1,61 @@
+/* Sizes of the Hopper attention loop for each head dim, and where things lie in shared memory.
+ * flash_sm90.cu has the ledger that leads to them. */
+#ifndef BENCH_CUDA_FLASH_SM90_PLAN_H
+#define BENCH_CUDA_FLASH_SM90_PLAN_H
+
+#include "cuda/device.h"
+
+#define WARPGROUP 128
+#define PANEL 64         /* columns of a panel: 128 bytes, the span of the swizzle */
+#define PANEL_PITCH 128  /* bytes from a row of a panel to the next */
+#define TILE_ALIGN 1024  /* period of the swizzle, in bytes */
+
+/* What a launch may choose besides the sizes.
+ *   POLYNOMIAL  every how manieth weight is 2^x by FMA in place of the special function unit; 0: none
+ *   RISE        by how much, in log2, a maximum must rise before sums are taken to the new one;
+ *               until then weights are up to 2^RISE, which cancels in the end */
+template <int POLYNOMIAL_, int RISE_>
+struct HopperSwitches {
+  static constexpr int POLYNOMIAL = POLYNOMIAL_;
+  static constexpr int RISE = RISE_;
+};
+
+/* GROUPS warpgroups of 64 query rows each work on tiles of KEYS keys that one more brings in. */
+template <int DIM_, int KEYS_, int GROUPS_, bool STATS_, typename Switches>
+struct HopperPlan {
+  static constexpr int DIM = DIM_;
+  static constexpr int KEYS = KEYS_;
+  static constexpr int GROUPS = GROUPS_;
+  static constexpr bool STATS = STATS_;
+  static constexpr int POLYNOMIAL = Switches::POLYNOMIAL;
+  static constexpr int RISE = Switches::RISE;
+  static constexpr int ROWS = 64 * GROUPS;
+  static constexpr int ROW_TILES = 1; /* of 16 rows, of a warp */
+  static constexpr int THREADS = WARPGROUP * (GROUPS + 1);
+  static constexpr int CONSUMER_WARPS = 4 * GROUPS;
+  static constexpr int BLOCKS = GROUPS == 1 ? 2 : 1; /* of a multiprocessor */
+  /* Of its 65536 registers a thread has these. */
+  static constexpr int PRODUCER_REGISTERS = GROUPS == 3 ? 32 : 24;
+  static constexpr int CONSUMER_REGISTERS = GROUPS == 3 ? 160 : GROUPS == 2 ? 240 : 232;
+  static constexpr bool IN_TURN = GROUPS > 1 && DIM <= 128;
+  static constexpr int PANELS = (DIM + PANEL - 1) / PANEL;
+  static constexpr int STAGES = DIM <= 64 ? 3 : 2; /* tiles of K, and as many of V */
+  static constexpr int TILE_BYTES = PANELS * KEYS * PANEL_PITCH;
+  static constexpr int QUERY_BYTES = PANELS * ROWS * PANEL_PITCH;
+  static constexpr int KEYS_AT = QUERY_BYTES;
+  static constexpr int VALUES_AT = KEYS_AT + STAGES * TILE_BYTES;
+  static constexpr int BARRIERS_AT = VALUES_AT + STAGES * TILE_BYTES;
+  static constexpr int BARRIERS = 2 * (1 + 2 * STAGES);
+  static constexpr int SMEM_BYTES = BARRIERS_AT + BARRIERS * 8 + TILE_ALIGN;
+  static_assert(DIM % 16 == 0 && KEYS % 16 == 0 && KEYS <= 256, "steps of wgmma, boxes of the TMA");
+  static_assert((PRODUCER_REGISTERS + GROUPS * CONSUMER_REGISTERS) * WARPGROUP * BLOCKS <= 65536,
+                "registers of a multiprocessor");
+  static_assert(BLOCKS * (SMEM_BYTES + 1024) <= 233472, "shared memory of a multiprocessor");
+};
+
+/* The block's memory from the first address on that the swizzle's period divides. */
+BENCH_DEVICE_FN smem_addr hopper_memory(const void *shared) {
+  return (smem_of(shared) + TILE_ALIGN - 1) / TILE_ALIGN * TILE_ALIGN;
+}
+
+#endif
