@@ -16,16 +16,6 @@
 
 #define BENCH_SMEM_DEFAULT 49152
 
-/* Multiprocessors of the current GPU, for kernels of which the grid is as large as it. */
-static inline int device_sm_count() {
-  int device = 0;
-  int count = 0;
-  const bool known =
-      cudaGetDevice(&device) == cudaSuccess &&
-      cudaDeviceGetAttribute(&count, cudaDevAttrMultiProcessorCount, device) == cudaSuccess;
-  return known && count > 0 ? count : 1;
-}
-
 template <typename... Parameters, typename... Arguments>
 static bench_code bench_cuda_launch(void (*kernel)(Parameters...), unsigned cluster, dim3 grid,
                                     dim3 block, size_t smem_bytes, void *stream,
@@ -50,6 +40,16 @@ static bench_code bench_cuda_launch(void (*kernel)(Parameters...), unsigned clus
   const cudaError_t error =
       cudaLaunchKernelEx(&config, kernel, static_cast<Parameters>(arguments)...);
   return error == cudaSuccess ? BENCH_OK : BENCH_ERR_DEVICE;
+}
+
+/* Multiprocessors of the current GPU, for a kernel's choice of its grid; 1 if it does not say. */
+static inline int device_sm_count() {
+  int device = 0;
+  int count = 0;
+  const bool known =
+      cudaGetDevice(&device) == cudaSuccess &&
+      cudaDeviceGetAttribute(&count, cudaDevAttrMultiProcessorCount, device) == cudaSuccess;
+  return known ? count : 1;
 }
 
 #endif

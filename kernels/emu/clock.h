@@ -95,6 +95,12 @@ void race_async_write(const Thread &thread, Block &block, uint32_t offset, uint3
 void race_land(Block &block, uint32_t offset, uint32_t bytes, const void *waited_for,
                Site issued_at, const Clock &issued, Clock &at);
 
+/* The asynchronous proxy begins to read at the order of `thread`, as race_async_read, but what it
+ * reads it may read until race_read_over: then it counts as the agent's, of which `at` learns. */
+void race_async_check(const Thread &thread, Block &block, uint32_t offset, uint32_t bytes, Site at);
+void race_read_over(Block &block, uint32_t offset, uint32_t bytes, const void *waited_for,
+                    Site issued_at, Clock &at);
+
 }  // namespace emu
 
 #endif

@@ -25,6 +25,10 @@ std::map<const unsigned char *, Mapping> mappings;
 const unsigned char *latest;
 size_t latest_bytes;
 
+/* All that was ever given lies between these two. */
+const unsigned char *lowest = reinterpret_cast<const unsigned char *>(UINTPTR_MAX);
+const unsigned char *highest;
+
 constexpr size_t MEMORY_ALIGNMENT = 256;
 
 std::string value_text(const void *what) {
@@ -35,7 +39,7 @@ std::string value_text(const void *what) {
 
 }  // namespace
 
-void check_aligned(const void *pointer, size_t alignment, const char *operation, Site at) {
+static void check_aligned(const void *pointer, size_t alignment, const char *operation, Site at) {
   if (reinterpret_cast<uintptr_t>(pointer) % alignment != 0) {
     fail(at, "%s: %p is not aligned to %zu bytes", operation, pointer, alignment);
   }
@@ -79,15 +83,35 @@ void store_release(uint32_t *to, uint32_t value, Site at) {
   *to = value;
 }
 
-void atomic_enter(const void *address, Site at) {
+uint32_t atomic(uint32_t *address, const std::function<uint32_t(uint32_t)> &change, Site at) {
   self->last = at;
-  check_aligned(address, 4, "an atomic", at);
+  check_aligned(address, sizeof *address, "an atomic", at);
   location_read(address, false, at);
   location_write(address, false, true, at);
+  const uint32_t before = *address;
+  *address = change(before);
+  return before;
+}
+
+void global_load(const void *from, void *to, size_t bytes, const char *operation, Site at) {
+  self->last = at;
+  check_aligned(from, bytes, operation, at);
+  global_read(from, bytes, at);
+  memcpy(to, from, bytes);
+}
+
+void global_store(void *to, const void *from, size_t bytes, const char *operation, Site at) {
+  self->last = at;
+  check_aligned(to, bytes, operation, at);
+  global_write(to, bytes, at);
+  memcpy(to, from, bytes);
 }
 
 bool is_device_memory(const void *pointer) {
   const unsigned char *byte = static_cast<const unsigned char *>(pointer);
+  if (byte < lowest || byte >= highest) {
+    return false;
+  }
   if (byte >= latest && byte < latest + latest_bytes) {
     return true;
   }
@@ -123,6 +147,8 @@ extern "C" void *emu_memory_take(size_t bytes) {
   emu::sanitizer_poison(start, inner);
   emu::sanitizer_unpoison(given, bytes);
   emu::mappings[given] = {inner + 2 * page, bytes};
+  emu::lowest = given < emu::lowest ? given : emu::lowest;
+  emu::highest = given + bytes > emu::highest ? given + bytes : emu::highest;
   return given;
 }
 

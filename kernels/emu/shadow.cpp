@@ -1,5 +1,6 @@
 /* Who read and wrote each byte of shared memory last, for race mode. */
 #include <algorithm>
+#include <utility>
 
 #include "emu/internal.h"
 
@@ -71,11 +72,11 @@ void check_after_reads(const Thread &thread, const ShadowMemory &shadow, const S
   }
 }
 
-/* A reader that knows of the one before takes its place; else there are several. */
-void add_reader(const Thread &thread, ShadowMemory &shadow, ShadowCell &cell, Site at) {
-  const Ticks &now = thread.clock.now.own;
-  const uint32_t time = now[(size_t)thread.slot];
-  if (cell.readers == 0 && cell.read_time != 0 && cell.read_slot != thread.slot &&
+/* A reader, in slot `slot` at `time`, that knows `now`. One that knows of the one before takes its
+ * place; else there are several. */
+void add_reader(const Ticks &now, size_t slot, uint32_t time, ShadowMemory &shadow,
+                ShadowCell &cell, Site at) {
+  if (cell.readers == 0 && cell.read_time != 0 && cell.read_slot != slot &&
       !has(now, cell.read_slot, cell.read_time)) {
     if (shadow.reader_sets_used == shadow.reader_sets.size()) {
       shadow.reader_sets.emplace_back();
@@ -86,9 +87,9 @@ void add_reader(const Thread &thread, ShadowMemory &shadow, ShadowCell &cell, Si
     cell.readers = (uint32_t)shadow.reader_sets_used;
   }
   if (cell.readers != 0) {
-    shadow.reader_sets[cell.readers - 1][(size_t)thread.slot] = time;
+    shadow.reader_sets[cell.readers - 1][slot] = time;
   }
-  cell.read_slot = (uint16_t)thread.slot;
+  cell.read_slot = (uint16_t)slot;
   cell.read_time = time;
   cell.read_at = at;
 }
@@ -106,10 +107,11 @@ void read_all(const Thread &thread, Block &block, uint32_t offset, uint32_t byte
               bool async) {
   ShadowMemory &shadow = block.shadow;
   const char *does = async ? "the asynchronous proxy reads" : "reads";
+  const uint32_t time = thread.clock.now.own[(size_t)thread.slot];
   touch(shadow, offset, bytes);
   for (uint32_t i = offset; i < offset + bytes; i++) {
     check_after_write(thread, shadow.cells[i], i, at, does, async);
-    add_reader(thread, shadow, shadow.cells[i], at);
+    add_reader(thread.clock.now.own, (size_t)thread.slot, time, shadow, shadow.cells[i], at);
   }
 }
 
@@ -168,21 +170,50 @@ void race_async_write(const Thread &thread, Block &block, uint32_t offset, uint3
   }
 }
 
+/* What an agent does now is a tick of its slot, of which `at` learns. */
+static std::pair<size_t, uint32_t> agent_acts(const Block &block, const void *waited_for,
+                                              Clock &at) {
+  const Group &group = *block.group;
+  const size_t agent = (reinterpret_cast<uintptr_t>(waited_for) >> 3) % AGENT_SLOTS;
+  const size_t slot = group.blocks.size() * (size_t)group.threads + agent;
+  const uint32_t time = ++agent_times[agent];
+  at.now.own.resize(slot - agent + AGENT_SLOTS);
+  at.now.own[slot] = std::max(at.now.own[slot], time);
+  return {slot, time};
+}
+
 void race_land(Block &block, uint32_t offset, uint32_t bytes, const void *waited_for,
                Site issued_at, const Clock &issued, Clock &at) {
   if (!options.race) {
     return;
   }
-  const Group &group = *block.group;
-  const size_t agent = (reinterpret_cast<uintptr_t>(waited_for) >> 3) % AGENT_SLOTS;
-  const size_t slot = group.blocks.size() * (size_t)group.threads + agent;
-  const uint32_t time = ++agent_times[agent];
   learn(at.now, issued.now);
-  at.now.own.resize(slot - agent + AGENT_SLOTS);
-  at.now.own[slot] = std::max(at.now.own[slot], time);
+  const auto [slot, time] = agent_acts(block, waited_for, at);
   touch(block.shadow, offset, bytes);
   for (uint32_t i = offset; i < offset + bytes; i++) {
     set_writer(block.shadow.cells[i], slot, time, false, issued_at);
+  }
+}
+
+void race_async_check(const Thread &thread, Block &block, uint32_t offset, uint32_t bytes,
+                      Site at) {
+  if (!options.race) {
+    return;
+  }
+  for (uint32_t i = offset; i < offset + bytes; i++) {
+    check_after_write(thread, block.shadow.cells[i], i, at, "the asynchronous proxy reads", true);
+  }
+}
+
+void race_read_over(Block &block, uint32_t offset, uint32_t bytes, const void *waited_for,
+                    Site issued_at, Clock &at) {
+  if (!options.race) {
+    return;
+  }
+  const auto [slot, time] = agent_acts(block, waited_for, at);
+  touch(block.shadow, offset, bytes);
+  for (uint32_t i = offset; i < offset + bytes; i++) {
+    add_reader(at.now.own, slot, time, block.shadow, block.shadow.cells[i], issued_at);
   }
 }
 

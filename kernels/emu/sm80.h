@@ -29,11 +29,12 @@ void warp_sync(Site at);
 void global_read(const void *from, size_t bytes, Site at);
 void global_write(const void *to, size_t bytes, Site at);
 void global_check(const void *address, size_t bytes, Site at); /* of an atomic */
-void check_aligned(const void *pointer, size_t alignment, const char *operation, Site at);
+void global_load(const void *from, void *to, size_t bytes, const char *operation, Site at);
+void global_store(void *to, const void *from, size_t bytes, const char *operation, Site at);
 void shared_read(smem_addr from, void *to, uint32_t bytes, const char *operation, Site at);
 void shared_write(smem_addr to, const void *from, uint32_t bytes, const char *operation, Site at);
-/* Before the read-modify-write of an atomic at `address`, relaxed and of the device's scope. */
-void atomic_enter(const void *address, Site at);
+/* A read-modify-write, relaxed and of the device's scope; gives what was there. */
+uint32_t atomic(uint32_t *address, const std::function<uint32_t(uint32_t)> &change, Site at);
 void fence_device(Site at);
 uint32_t load_acquire(const uint32_t *from, Site at);
 void store_release(uint32_t *to, uint32_t value, Site at);

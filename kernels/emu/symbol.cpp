@@ -8,6 +8,26 @@
 
 namespace emu {
 
+/* Of the functions that are inlined at the address, the innermost that is a kernel's own. */
+static std::string place_of(const char *program, uintptr_t offset) {
+  static const std::string folder = BENCH_SOURCE_DIR "/";
+  char text[512];
+  snprintf(text, sizeof text, "addr2line -i -e '%s' 0x%zx 2>/dev/null", program, (size_t)offset);
+  FILE *tool = popen(text, "r"); /* NOLINT: the name is our own */
+  std::string line;
+  while (tool != nullptr && fgets(text, sizeof text, tool) != nullptr) {
+    if (text[0] != '?' && (line.empty() || line.find("kernels/emu/") == 0)) {
+      line = text;
+      line.erase(line.find_first_of(" \n")); /* and what discriminates parts of the line */
+      line.erase(0, line.compare(0, folder.size(), folder) == 0 ? folder.size() : 0);
+    }
+  }
+  if (tool != nullptr) {
+    pclose(tool);
+  }
+  return line;
+}
+
 std::string address_text(const void *address) {
   Dl_info info;
   char text[512];
@@ -17,25 +37,12 @@ std::string address_text(const void *address) {
   }
   const uintptr_t offset =
       reinterpret_cast<uintptr_t>(address) - reinterpret_cast<uintptr_t>(info.dli_fbase);
-  snprintf(text, sizeof text, "addr2line -e '%s' 0x%zx 2>/dev/null", info.dli_fname,
-           (size_t)offset);
-  FILE *tool = popen(text, "r"); /* NOLINT: the name is our own */
-  std::string line;
-  if (tool != nullptr) {
-    if (fgets(text, sizeof text, tool) != nullptr) {
-      line = text;
-      line.erase(line.find_last_not_of("\n") + 1);
-      line.erase(line.find(" (discriminator") == std::string::npos ? line.size()
-                                                                   : line.find(" (discriminator"));
-    }
-    pclose(tool);
-  }
-  if (line.empty() || line[0] == '?') {
+  std::string line = place_of(info.dli_fname, offset);
+  if (line.empty()) {
     snprintf(text, sizeof text, "%s+0x%zx", info.dli_fname, (size_t)offset);
-    return text;
+    line = text;
   }
-  static const std::string folder = BENCH_SOURCE_DIR "/";
-  return line.compare(0, folder.size(), folder) == 0 ? line.substr(folder.size()) : line;
+  return line;
 }
 
 }  // namespace emu

@@ -133,11 +133,10 @@ BENCH_DEVICE_FN void blas_softmax_row(const BlasShape &shape, const MaskRows &ma
   for (int64_t chunk = 0; chunk < shape.seq_kv; chunk += THREADS) {
     const int64_t j = chunk + thread_x();
     const float weight = j < shape.seq_kv ? exp2_approx(scores[j] - base) * scale : 0.0f;
-    sync_threads();
+    sync_threads(); /* 16-bit weights stand where this chunk's scores stood, or earlier ones */
     if (j < shape.seq_kv) {
       from_float(weight, weights + j);
     }
-    sync_threads(); /* the next chunk's first scores may stand where this one's weights end */
   }
   if (thread_x() == 0) {
     const float ln2 = 0.693147180559945309f;

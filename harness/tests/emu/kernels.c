@@ -2,6 +2,8 @@
  * with attention in double precision.
  *
  *   test_emu_kernels [--kernel FAMILY[/VARIANT]] [--cases all|few|probe] [--options TEXT]
+ *   test_emu_kernels --list-sites [--kernel ...]     the calls that order or wait
+ *   test_emu_kernels --sites FILE [--kernel ...]     leaves out each in turn: sites.h
  *
  * --options: see emu_options_parse in kernels/emu/emu.h, as schedule=random:7,misalign=1. */
 #include <getopt.h>
@@ -12,6 +14,7 @@
 #include <string.h>
 
 #include "runner.h"
+#include "sites.h"
 
 static case_set parse_set(const char *text) {
   static const char *const names[] = {"all", "few", "probe"};
@@ -24,43 +27,67 @@ static case_set parse_set(const char *text) {
   exit(2);
 }
 
-int main(int argc, char **argv) {
-  static const struct option names[] = {{"kernel", required_argument, NULL, 'k'},
-                                        {"cases", required_argument, NULL, 'c'},
-                                        {"options", required_argument, NULL, 'o'},
-                                        {0}};
-  const char *wanted = NULL;
-  case_set set = CASES_ALL;
-  omp_set_num_threads(1); /* CTest has the other cores */
+typedef struct arguments {
+  const char *kernel;
+  case_set set;
+  bool list_sites;
+  const char *harmless; /* NULL: run, and leave nothing out */
+} arguments;
+
+static arguments parse(int argc, char **argv) {
+  static const struct option names[] = {
+      {"kernel", required_argument, NULL, 'k'},  {"cases", required_argument, NULL, 'c'},
+      {"options", required_argument, NULL, 'o'}, {"list-sites", no_argument, NULL, 'l'},
+      {"sites", required_argument, NULL, 's'},   {0}};
+  arguments given = {.set = CASES_ALL};
   int letter;
   while ((letter = getopt_long(argc, argv, "", names, NULL)) != -1) {
     switch (letter) {
       case 'k':
-        wanted = optarg;
+        given.kernel = optarg;
         break;
       case 'c':
-        set = parse_set(optarg);
+        given.set = parse_set(optarg);
         break;
       case 'o':
         setenv("BENCH_EMU", optarg, 1); /* what the device reads when it is opened */
         break;
+      case 'l':
+        given.list_sites = true;
+        break;
+      case 's':
+        given.harmless = optarg;
+        break;
       default:
-        return 2;
+        exit(2);
     }
   }
+  return given;
+}
+
+int main(int argc, char **argv) {
+  const arguments given = parse(argc, argv);
+  omp_set_num_threads(1); /* CTest has the other cores, and a child has no threads of its parent */
   const runner on = runner_open();
+  if (given.harmless != NULL) {
+    return sites_check(&on, given.kernel, given.harmless) == 0 ? 0 : 1;
+  }
   int64_t bad = 0;
   int kernels = 0;
   for (size_t i = 0; i < on.backend->kernel_count; i++) {
     const bench_kernel *kernel = on.backend->kernels[i].kernel;
-    if (wanted != NULL && !runner_is_named(kernel, wanted)) {
+    if (given.kernel != NULL && !runner_is_named(kernel, given.kernel)) {
       continue;
     }
-    const outcome found = runner_run(&on, kernel, set, false, true);
+    kernels++;
+    if (given.list_sites) {
+      sites_list(&on, kernel);
+      continue;
+    }
+    const outcome found = runner_run(&on, kernel, given.set, false, true);
     printf("%s/%s: %" PRId64 " ok, %" PRId64 " failed, %" PRId64 " skipped\n", kernel->family,
            kernel->variant, found.ok, found.failed, found.skipped);
     bad += found.failed + (found.ok == 0);
-    kernels++;
   }
   on.backend->close(on.context);
   return bad == 0 && kernels > 0 ? 0 : 1;

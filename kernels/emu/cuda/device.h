@@ -105,39 +105,29 @@ struct alignas(16) dev_u128 {
 };
 BENCH_DEVICE_FN dev_u128 load_global16(const void *from, EMU_AT) {
   dev_u128 value;
-  emu::check_aligned(from, sizeof value, "load_global16", at);
-  emu::global_read(from, sizeof value, at);
-  memcpy(&value, from, sizeof value);
+  emu::global_load(from, &value, sizeof value, "load_global16", at);
   return value;
 }
 BENCH_DEVICE_FN void store_global16(void *to, dev_u128 value, EMU_AT) {
-  emu::check_aligned(to, sizeof value, "store_global16", at);
-  emu::global_write(to, sizeof value, at);
-  memcpy(to, &value, sizeof value);
+  emu::global_store(to, &value, sizeof value, "store_global16", at);
 }
 BENCH_DEVICE_FN uint32_t atomic_add(uint32_t *to, uint32_t value, EMU_AT) {
-  emu::atomic_enter(to, at);
-  const uint32_t before = *to;
-  *to = before + value;
-  return before;
+  return emu::atomic(
+      to, [=](uint32_t before) { return before + value; }, at);
 }
 BENCH_DEVICE_FN float atomic_add(float *to, float value, EMU_AT) {
-  emu::atomic_enter(to, at);
-  const float before = *to;
-  *to = before + value;
-  return before;
+  const auto sum = [=](uint32_t before) { return float_bits(bits_float(before) + value); };
+  return bits_float(emu::atomic(reinterpret_cast<uint32_t *>(to), sum, at));
 }
 BENCH_DEVICE_FN int32_t atomic_max(int32_t *to, int32_t value, EMU_AT) {
-  emu::atomic_enter(to, at);
-  const int32_t before = *to;
-  *to = before > value ? before : value;
-  return before;
+  const auto larger = [=](uint32_t before) {
+    return (uint32_t)((int32_t)before > value ? (int32_t)before : value);
+  };
+  return (int32_t)emu::atomic(reinterpret_cast<uint32_t *>(to), larger, at);
 }
 BENCH_DEVICE_FN uint32_t atomic_exch(uint32_t *to, uint32_t value, EMU_AT) {
-  emu::atomic_enter(to, at);
-  const uint32_t before = *to;
-  *to = value;
-  return before;
+  return emu::atomic(
+      to, [=](uint32_t) { return value; }, at);
 }
 BENCH_DEVICE_FN void fence_device(EMU_AT) {
   emu::fence_device(at);
@@ -267,6 +257,7 @@ bench_code launch_kernel(void (*kernel)(Parameters...), int cluster, int64_t gri
 #define BENCH_LAUNCH_CLUSTER(kernel, cluster, grid, threads, smem_bytes, stream, ...) \
   emu::launch_kernel(kernel, cluster, grid, threads, smem_bytes, stream, __VA_ARGS__)
 
+#include "cuda/device_hopper.h"
 #include "cuda/device_mma.h"
 
 #endif

@@ -1,6 +1,7 @@
 # PTX to what can be compared: of every kernel golden_NAME the inline assembly alone, with registers
 # by where they come from instead of by number:
-#   arg1        parameter 1            arg1[3]   the word at index 3 of what parameter 1 points to
+#   arg1        parameter 1
+#   arg1[3]     the word at index 3 of what parameter 1 points to
 #   new0, new1  what the assembly gives, in the order of its text
 # Runs of words in a row shrink: arg0[0], arg0[1], arg0[2] becomes arg0[0..2]. A store of a new value
 # is printed as "store arg0[1] = new1"; a store of a word of arg0 to another place of it is printed
