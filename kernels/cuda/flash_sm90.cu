@@ -21,7 +21,10 @@ void flash_sm90_blocks(const BENCH_GRID_CONSTANT dev_tensor_map q,
                        const BENCH_GRID_CONSTANT dev_tensor_map v, FlashShape shape, MaskRows mask,
                        FlashTensors<T> tensors) {
   BENCH_DYN_SMEM(memory, 128);
-  const HopperWork<T, DenseOrder> work = {&q, &k, &v, shape, mask, DenseOrder{}, tensors};
+  HopperWork<T, DenseOrder> work = {&q, &k, &v, shape, mask, DenseOrder{}, tensors};
+  if constexpr (!Plan::LISTS) {
+    work.mask.blocks.block = 0; /* which the compiler now knows */
+  }
   hopper_block<T, Plan, false>(work, hopper_memory(memory));
 }
 

@@ -165,7 +165,7 @@ BENCH_DEVICE_FN void hopper_step(HopperRegisters<Plan> &r, HopperPlace<Plan, KEP
   wgmma_fence();
   product_start_output<T>(r.weights, channel_tile(from.values), r.state);
   turn_pass<Plan>(at.group);
-  wgmma_wait<1>();
+  wgmma_wait<Plan::OVERLAPS ? 1 : 0>();
   wgmma_pin(accumulators(r.scores.at));
   channel_release(from.keys);
   const bool rises = hopper_weigh<CUT>(r, at, shape, mask, shrink);

@@ -13,11 +13,13 @@
 /* What a launch may choose besides the sizes.
  *   POLYNOMIAL  every how manieth weight is 2^x by FMA in place of the special function unit; 0: none
  *   RISE        by how much, in log2, a maximum must rise before sums are taken to the new one;
- *               until then weights are up to 2^RISE, which cancels in the end */
-template <int POLYNOMIAL_, int RISE_>
+ *               until then weights are up to 2^RISE, which cancels in the end
+ *   LISTS       whether the mask may be a block list; a plan for simple masks saves registers */
+template <int POLYNOMIAL_, int RISE_, bool LISTS_ = true>
 struct HopperSwitches {
   static constexpr int POLYNOMIAL = POLYNOMIAL_;
   static constexpr int RISE = RISE_;
+  static constexpr bool LISTS = LISTS_;
 };
 
 /* GROUPS warpgroups of 64 query rows each work on tiles of KEYS keys that one more brings in. */
@@ -29,15 +31,18 @@ struct HopperPlan {
   static constexpr bool STATS = STATS_;
   static constexpr int POLYNOMIAL = Switches::POLYNOMIAL;
   static constexpr int RISE = Switches::RISE;
+  static constexpr bool LISTS = Switches::LISTS;
   static constexpr int ROWS = 64 * GROUPS;
   static constexpr int ROW_TILES = 1; /* of 16 rows, of a warp */
   static constexpr int THREADS = WARPGROUP * (GROUPS + 1);
   static constexpr int CONSUMER_WARPS = 4 * GROUPS;
-  static constexpr int BLOCKS = GROUPS == 1 ? 2 : 1; /* of a multiprocessor */
+  static constexpr int BLOCKS = GROUPS == 1 && !STATS ? 2 : 1; /* of a multiprocessor */
   /* Of its 65536 registers a thread has these. */
   static constexpr int PRODUCER_REGISTERS = GROUPS == 3 ? 32 : 24;
-  static constexpr int CONSUMER_REGISTERS = GROUPS == 3 ? 160 : GROUPS == 2 ? 240 : 232;
-  static constexpr bool IN_TURN = GROUPS > 1 && DIM <= 128;
+  static constexpr int CONSUMER_REGISTERS = GROUPS == 3 ? 160 : GROUPS == 2 ? 240 : STATS ? 256 : 232;
+  /* Softmax beside the product with V: P is in flight with it. Its registers go to the statistics. */
+  static constexpr bool OVERLAPS = !STATS;
+  static constexpr bool IN_TURN = GROUPS > 1 && DIM <= 128 && OVERLAPS;
   static constexpr int PANELS = (DIM + PANEL - 1) / PANEL;
   static constexpr int STAGES = DIM <= 64 ? 3 : 2; /* tiles of K, and as many of V */
   static constexpr int TILE_BYTES = PANELS * KEYS * PANEL_PITCH;
