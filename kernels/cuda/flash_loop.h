@@ -38,12 +38,28 @@ struct FlashTensors {
   float *stats; /* NULL but with Plan::STATS */
 };
 
-/* The bits of the tile in hand that this lane's row of the warp sees. */
+/* The row for whose mask this lane of a warp stands: one that exists, if need be its neighbour. */
+template <typename Plan>
+BENCH_DEVICE_FN int flash_lane_row(const FlashRows &rows, int warp_row) {
+  return min_i(rows.row + warp_row + thread_x() % Plan::WARP_ROWS, rows.last);
+}
+
+/* The bits of a tile that this lane's row of the warp sees. A row's place in a list is kept in shared
+ * memory at `place`: the registers are for the products. */
 template <typename Plan, bool KEPT>
-BENCH_DEVICE_FN uint64_t tile_bits(const FlashWalk<Plan::KEYS, KEPT> &walk, const MaskRows &mask,
-                                   const FlashRows &rows, int row, int &left) {
-  return walk_is_whole(walk, mask, rows) ? low_bits(Plan::KEYS)
-                                         : walk_bits(walk, mask, rows.head, row, left);
+BENCH_DEVICE_FN uint64_t tile_bits(const FlashTile &tile, const MaskRows &mask,
+                                   const FlashRows &rows, int warp_row, smem_addr place) {
+  if (tile_is_whole<Plan::KEYS, KEPT>(tile, mask, rows)) {
+    return low_bits(Plan::KEYS);
+  }
+  const int row = flash_lane_row<Plan>(rows, warp_row);
+  if (KEPT || mask.blocks.block == 0) {
+    return tile_row_bits<KEPT>(tile, mask, row) & low_bits(Plan::KEYS);
+  }
+  int left = (int)load_shared4(place);
+  const uint64_t bits = walk_dense_bits(mask, tile.key, rows.head, row, left);
+  store_shared4(place, (uint32_t)left);
+  return bits & low_bits(Plan::KEYS);
 }
 
 /* S, the mask and the softmax of a tile: the weights. Lane n's `bits` are what row n of the warp
@@ -95,49 +111,84 @@ BENCH_DEVICE_FN void query_load(FlashQuery<Plan> &query, FlashRing<T, Plan, KEPT
   }
 }
 
-/* The rows [rows.row, rows.last] of a head. */
+/* The loop over the tiles of the rows' walk. */
+template <typename T, typename Plan, bool KEPT>
+BENCH_DEVICE_FN void flash_tiles(const FlashShape &shape, const MaskRows &mask,
+                                 const FlashQuery<Plan> &query, FlashRing<T, Plan, KEPT> &ring,
+                                 int warp_row, FlashState<Plan> &state, FlashSums<Plan> &sums) {
+  for (;;) {
+    const int keys = ring_turn<false>(ring, mask);
+    const FlashTile tile = ring.tiles[keys];
+    if (tile.key < 0) {
+      break;
+    }
+    const FlashRows rows = *ring.rows;
+    const uint64_t bits = tile_bits<Plan, KEPT>(
+        tile, mask, rows, warp_row, ring.memory + Plan::WORDS_AT + thread_x() * 4);
+    const bool sees = warp_any(bits != 0);
+    FlashWeights<Plan> weights;
+    if (sees) {
+      weights = tile_weights<T>(query, ring.memory + keys * Plan::SLOT_BYTES, bits,
+                                shape.scale_log2, rows.row + warp_row + (int)mask.shift, tile.key,
+                                state, sums);
+    }
+    const int values = ring_turn<true>(ring, mask);
+    if (sees) {
+      product_output<T>(weights, ring.memory + values * Plan::SLOT_BYTES, state);
+    }
+  }
+}
+
+/* `rows` and `tiles` are in shared memory, `walk` is where the rows' walk begins. */
 template <typename T, typename Plan, bool KEPT>
 BENCH_DEVICE_FN void flash_rows(const FlashShape &shape, const MaskRows &mask,
-                                const FlashRows &rows, const FlashTensors<T> &tensors,
-                                smem_addr memory) {
-  const int64_t first = (int64_t)rows.head * shape.seq_q; /* the head's first row in Q and O */
-  const int64_t kv = (int64_t)(rows.head / shape.group) * shape.seq_kv * shape.head_dim;
+                                const FlashRows &rows, const FlashWalk &walk, FlashTile *tiles,
+                                const FlashTensors<T> &tensors, smem_addr memory) {
   const int warp_row = thread_x() / BENCH_WARP * Plan::WARP_ROWS;
-  const int lane_row = min_i(rows.row + warp_row + thread_x() % Plan::WARP_ROWS, rows.last);
-  FlashWalk<Plan::KEYS, KEPT> walk = walk_begin<Plan::KEYS, KEPT>(mask, rows);
-  int left = KEPT ? 0 : walk_entries(mask, rows.head, lane_row);
-  FlashRing<T, Plan, KEPT> ring = {memory,       tensors.k,      tensors.v, kv,
-                                   shape.seq_kv, shape.head_dim, 0,         walk};
   FlashState<Plan> state;
   FlashSums<Plan> sums;
   state_begin(state);
   sums_begin(sums);
   if (walk.key >= 0) {
+    FlashRing<T, Plan, KEPT> ring = {memory,       tiles,          &rows, tensors.k, tensors.v,
+                                     shape.seq_kv, shape.head_dim, 0,     walk};
     FlashQuery<Plan> query;
-    query_load(query, ring, mask, tensors.q + (first + rows.row) * shape.head_dim,
-               rows.last - rows.row + 1, warp_row);
-    while (walk.key >= 0) {
-      const smem_addr keys = ring_turn<false>(ring, mask);
-      const uint64_t bits = tile_bits<Plan>(walk, mask, rows, lane_row, left);
-      const bool sees = warp_any(bits != 0);
-      FlashWeights<Plan> weights;
-      if (sees) {
-        weights = tile_weights<T>(query, keys, bits, shape.scale_log2,
-                                  rows.row + warp_row + (int)mask.shift, walk.key, state, sums);
-      }
-      const smem_addr values = ring_turn<true>(ring, mask);
-      if (sees) {
-        product_output<T>(weights, values, state);
-      }
-      walk_next(walk, mask);
+    const int64_t first = (int64_t)rows.head * shape.seq_q + rows.row;
+    query_load(query, ring, mask, tensors.q + first * shape.head_dim, rows.last - rows.row + 1,
+               warp_row);
+    if (!KEPT && mask.blocks.block != 0) {
+      const int row = flash_lane_row<Plan>(rows, warp_row);
+      store_shared4(memory + Plan::WORDS_AT + thread_x() * 4,
+                    (uint32_t)walk_entries(mask, rows.head, row));
     }
+    flash_tiles(shape, mask, query, ring, warp_row, state, sums);
   }
+  const int64_t head = (int64_t)rows.head * shape.seq_q; /* its first row in O */
+  const int row = rows.row + warp_row;
   if constexpr (Plan::STATS) {
-    sums_store(sums, state, tensors.stats + first * BENCH_FUSED_STATS, rows.row + warp_row,
-               shape.seq_q, (int)mask.shift);
+    sums_store(sums, state, tensors.stats + head * BENCH_FUSED_STATS, row, shape.seq_q,
+               (int)mask.shift);
   }
-  output_store(state, tensors.o + first * shape.head_dim, tensors.lse + first,
-               rows.row + warp_row, shape.seq_q, shape.head_dim);
+  output_store(state, tensors.o + head * shape.head_dim, tensors.lse + head, row, shape.seq_q,
+               shape.head_dim);
+}
+
+/* The ROWS rows of `head` from `row` on, which all threads give alike. */
+template <typename T, typename Plan, bool KEPT>
+BENCH_DEVICE_FN void flash_block(const FlashShape &shape, const MaskRows &mask, int head, int row,
+                                 const FlashTensors<T> &tensors, const void *memory) {
+  BENCH_SHARED(FlashRows, rows, [1]);
+  BENCH_SHARED(FlashWalk, walk, [1]);
+  BENCH_SHARED(FlashTile, tiles, [Plan::SLOTS]);
+  if (thread_x() == 0) {
+    rows[0].head = head;
+    rows[0].row = row;
+    rows[0].last = min_i(row + Plan::ROWS, shape.seq_q) - 1;
+    rows[0].kv = (int64_t)(head / shape.group) * shape.seq_kv * shape.head_dim;
+    walk[0] = walk_begin<Plan::KEYS, KEPT>(mask, rows[0]);
+  }
+  sync_threads();
+  flash_rows<T, Plan, KEPT>(shape, mask, rows[0], walk[0], tiles, tensors, flash_memory(memory));
 }
 
 /* The head and the rank of its block of rows that block `index` of the grid works on. Within a

@@ -15,11 +15,8 @@ void flash_blocks(FlashShape shape, MaskRows mask, FlashTensors<T> tensors) {
   int head;
   int rank;
   flash_place(shape, (int)block_x(), &head, &rank);
-  FlashRows rows;
-  rows.head = head;
-  rows.row = (shape.row_blocks - 1 - rank) * Plan::ROWS; /* the last see the most */
-  rows.last = min_i(rows.row + Plan::ROWS, shape.seq_q) - 1;
-  flash_rows<T, Plan, false>(shape, mask, rows, tensors, flash_memory(memory));
+  const int row = (shape.row_blocks - 1 - rank) * Plan::ROWS; /* the last see the most */
+  flash_block<T, Plan, false>(shape, mask, head, row, tensors, memory);
 }
 
 template <typename T, int DIM, bool STATS>

@@ -30,7 +30,9 @@ struct FlashPlan {
   static constexpr int SLOT_BYTES = KEYS * DIM * 2;
   static constexpr int Q_BYTES = ROWS * DIM * 2;
   static constexpr int Q_SLOTS = Q_STAYS ? (Q_BYTES + SLOT_BYTES - 1) / SLOT_BYTES : 0;
-  static constexpr int SMEM_BYTES = SLOTS * SLOT_BYTES + (Q_STAYS ? 0 : Q_BYTES) + SMEM_ALIGN;
+  /* Ring, Q if it does not stay, and a word a thread for what only a masked tile asks for. */
+  static constexpr int WORDS_AT = SLOTS * SLOT_BYTES + (Q_STAYS ? 0 : Q_BYTES);
+  static constexpr int SMEM_BYTES = WORDS_AT + THREADS * 4 + SMEM_ALIGN;
   /* Blocks that a multiprocessor is to hold: it has 65536 registers. */
   static constexpr int BLOCKS = THREADS <= 64 ? 4 : THREADS <= 128 ? 2 : 1;
   static_assert(SLOTS > Q_SLOTS && SLOTS >= 2, "the first K tile is loaded beside Q");

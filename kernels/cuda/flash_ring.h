@@ -12,29 +12,37 @@
 #include "cuda/flash_plan.h"
 #include "cuda/flash_walk.h"
 
+/* Beside the ring, in shared memory too: which tile each slot with K holds. So the tiles under way
+ * take no registers, and the walk is followed once, by the copies. */
 template <typename T, typename Plan, bool KEPT>
 struct FlashRing {
-  smem_addr memory; /* SLOTS slots */
+  smem_addr memory;      /* SLOTS slots */
+  FlashTile *tiles;      /* [SLOTS] */
+  const FlashRows *rows; /* in shared memory */
   const T *k;
   const T *v;
-  int64_t head; /* where the head's keys and values begin in either */
   int seq_kv;
   int head_dim;
-  int slot;                         /* of the next item to open */
-  FlashWalk<Plan::KEYS, KEPT> load; /* the tile to copy next */
+  int slot;       /* of the next item to open */
+  FlashWalk walk; /* the tile to copy next */
 };
 
-/* Starts the copy of the next item, which is of K or, VALUE, of V, into `slot`. */
+/* Starts the copy of the next item, which is of K or, VALUE, of V, into `slot`. Behind the last tile
+ * the tile without keys takes its place. */
 template <bool VALUE, typename T, typename Plan, bool KEPT>
 BENCH_DEVICE_FN void ring_copy(FlashRing<T, Plan, KEPT> &ring, const MaskRows &mask,
-                               smem_addr slot) {
-  const int key = ring.load.key;
+                               int slot) {
+  const int key = ring.walk.key;
+  if (!VALUE && thread_x() == 0) {
+    walk_announce<Plan::KEYS, KEPT>(ring.walk, mask, *ring.rows, &ring.tiles[slot]);
+  }
   if (key >= 0) {
     flash_copy<T, Plan::DIM, Plan::KEYS, Plan::THREADS>(
-        slot, (VALUE ? ring.v : ring.k) + ring.head + (int64_t)key * ring.head_dim,
-        ring.seq_kv - key, ring.head_dim);
+        ring.memory + slot * Plan::SLOT_BYTES,
+        (VALUE ? ring.v : ring.k) + ring.rows->kv + (int64_t)key * ring.head_dim, ring.seq_kv - key,
+        ring.head_dim);
     if (VALUE) {
-      walk_next(ring.load, mask);
+      walk_next<Plan::KEYS, KEPT>(ring.walk, mask, *ring.rows);
     }
   }
   cp_async_commit();
@@ -44,22 +52,21 @@ BENCH_DEVICE_FN void ring_copy(FlashRing<T, Plan, KEPT> &ring, const MaskRows &m
 template <int FROM, int TO, typename T, typename Plan, bool KEPT>
 BENCH_DEVICE_FN void ring_fill(FlashRing<T, Plan, KEPT> &ring, const MaskRows &mask) {
   if constexpr (FROM < TO) {
-    ring_copy<FROM % 2 == 1>(ring, mask, ring.memory + FROM * Plan::SLOT_BYTES);
+    ring_copy<FROM % 2 == 1>(ring, mask, FROM);
     ring_fill<FROM + 1, TO>(ring, mask);
   }
 }
 
-/* Opens the next item, which is of K or, VALUE, of V: its address. */
+/* Opens the next item, which is of K or, VALUE, of V: its slot. */
 template <bool VALUE, typename T, typename Plan, bool KEPT>
-BENCH_DEVICE_FN smem_addr ring_turn(FlashRing<T, Plan, KEPT> &ring, const MaskRows &mask) {
+BENCH_DEVICE_FN int ring_turn(FlashRing<T, Plan, KEPT> &ring, const MaskRows &mask) {
   const int slot = ring.slot;
-  const int before = slot == 0 ? Plan::SLOTS - 1 : slot - 1;
   cp_async_wait<Plan::SLOTS - 2>();
   sync_threads();
   ring_copy<(VALUE + Plan::SLOTS - 1) % 2 == 1>(ring, mask,
-                                                ring.memory + before * Plan::SLOT_BYTES);
+                                                slot == 0 ? Plan::SLOTS - 1 : slot - 1);
   ring.slot = slot + 1 == Plan::SLOTS ? 0 : slot + 1;
-  return ring.memory + slot * Plan::SLOT_BYTES;
+  return slot;
 }
 
 #endif

@@ -24,11 +24,17 @@ BENCH_DEVICE_FN int max_i(int a, int b) {
   return a > b ? a : b;
 }
 
-/* The rows [row, last] of one head, counted over batch and query heads; lengths fit in 32 bits. */
+/* The rows [row, last] of one head, counted over batch and query heads, and the bounds of their
+ * walk. It lies in shared memory: what is asked for once a tile is not to hold registers through
+ * the products. Lengths fit in 32 bits. */
 struct FlashRows {
   int head;
   int row;
   int last;
+  int first;       /* first key of the first tile of the band */
+  int sink_last;   /* first key of the sink's last tile; negative without one */
+  int64_t entries; /* the kept walk of a list: the block row's first entry */
+  int64_t kv;      /* where the head's keys and values begin, in elements */
 };
 
 /* The entries of the block row that holds a row: [begin, end). 32-bit division, unlike that of
@@ -74,151 +80,151 @@ BENCH_DEVICE_FN uint64_t flash_band_bits(const MaskRows &mask, int i, int key) {
   return low_bits(end - key) & (~low_bits(i - (int)mask.behind - key) | low_bits(sink - key));
 }
 
-/* Tiles of KEYS keys; `key` is the first one of the tile in hand, negative behind the last tile. */
-template <int KEYS, bool KEPT>
+/* Where the copies stand: the tile to copy next. */
 struct FlashWalk {
-  int key;
-  int first;     /* first key of the band's first tile */
-  int sink_last; /* first key of the sink's last tile; negative without one */
-  /* Of a list's kept blocks: the one in hand and the one after, whose column is fetched ahead. */
-  int64_t entry;
-  int64_t begin; /* the block row's first entry */
-  int part;      /* the tile in hand, within its block */
-  int column;
-  int tile; /* of the block, as in the list */
-  int next_column;
+  int key; /* its first one; negative behind the last tile */
+  /* The kept walk of a list: */
+  int part;        /* which tile of its block it is */
+  int left;        /* entries of the block row up to and with this block's */
+  int next_column; /* of the block before it in memory, fetched ahead */
 };
 
-template <int KEYS, bool KEPT>
-BENCH_DEVICE_FN void walk_begin_band(FlashWalk<KEYS, KEPT> &walk, const MaskRows &mask,
-                                     const FlashRows &rows) {
+template <int KEYS>
+BENCH_DEVICE_FN int walk_begin_band(const MaskRows &mask, FlashRows &rows) {
   const int shift = (int)mask.shift;
   const int end = min_i(rows.last + shift + (int)mask.ahead + 1, (int)mask.seq_kv);
   const int begin = max_i(rows.row + shift - (int)mask.behind, 0);
   const int sink = min_i((int)mask_clamp(mask.sink, 0, mask.seq_kv), end);
-  walk.first = begin / KEYS * KEYS;
-  walk.sink_last = sink > 0 ? (sink - 1) / KEYS * KEYS : -KEYS;
-  walk.key = end > begin ? (end - 1) / KEYS * KEYS : end > 0 ? walk.sink_last : -KEYS;
+  rows.first = begin / KEYS * KEYS;
+  rows.sink_last = sink > 0 ? (sink - 1) / KEYS * KEYS : -KEYS;
+  return end > begin ? (end - 1) / KEYS * KEYS : rows.sink_last;
 }
 
 /* From the first key to the last of all the rows' blocks. */
-template <int KEYS, bool KEPT>
-BENCH_DEVICE_FN void walk_begin_list(FlashWalk<KEYS, KEPT> &walk, const MaskRows &mask,
-                                     const FlashRows &rows) {
+template <int KEYS>
+BENCH_DEVICE_FN int walk_begin_list(const MaskRows &mask, FlashRows &rows) {
   const bench_blocklist &list = mask.blocks;
+  const int block = (int)list.block;
   int begin = (int)mask.seq_kv;
   int end = 0;
-  const int block = (int)list.block;
   for (int row = rows.row; row <= rows.last; row += block - row % block) {
     const FlashEntries entries = flash_entries(mask, rows.head, row);
     if (entries.begin < entries.end) {
-      const int64_t low = load_global(list.column + entries.begin) * list.block;
-      const int64_t high = (load_global(list.column + entries.end - 1) + 1) * list.block;
-      begin = (int)mask_clamp(low, 0, begin);
-      end = (int)mask_clamp(high, end, mask.seq_kv);
+      begin = min_i(begin, load_global(list.column + entries.begin) * block);
+      end = max_i(end, (load_global(list.column + entries.end - 1) + 1) * block);
     }
   }
-  walk.first = begin / KEYS * KEYS;
-  walk.sink_last = -KEYS;
-  walk.key = end > begin ? (end - 1) / KEYS * KEYS : -KEYS;
+  end = min_i(end, (int)mask.seq_kv);
+  rows.first = begin / KEYS * KEYS;
+  rows.sink_last = -KEYS;
+  return end > begin ? (end - 1) / KEYS * KEYS : -KEYS;
 }
 
-template <int KEYS, bool KEPT>
-BENCH_DEVICE_FN void walk_block(FlashWalk<KEYS, KEPT> &walk, const MaskRows &mask, int part) {
-  walk.part = part;
-  walk.tile = load_global(mask.blocks.tile + walk.entry);
-  walk.key = walk.column * (int)mask.blocks.block + part * KEYS;
-  walk.next_column =
-      walk.entry > walk.begin ? load_global(mask.blocks.column + walk.entry - 1) : 0;
+/* Goes to the last tile of the block row's entry `left` - 1, in `column`. */
+template <int KEYS>
+BENCH_DEVICE_FN void walk_block(FlashWalk &walk, const MaskRows &mask, const FlashRows &rows,
+                                int column) {
+  const int block = (int)mask.blocks.block;
+  const int begin = column * block;
+  walk.part = (min_i((int)mask.seq_kv - begin, block) - 1) / KEYS; /* the edge may cut it */
+  walk.key = begin + walk.part * KEYS;
+  walk.next_column = walk.left > 1 ? load_global(mask.blocks.column + rows.entries + walk.left - 2)
+                                   : 0;
 }
 
-template <int KEYS, bool KEPT>
-BENCH_DEVICE_FN void walk_begin_kept(FlashWalk<KEYS, KEPT> &walk, const MaskRows &mask,
-                                     const FlashRows &rows) {
+template <int KEYS>
+BENCH_DEVICE_FN void walk_begin_kept(FlashWalk &walk, const MaskRows &mask, FlashRows &rows) {
   const FlashEntries entries = flash_entries(mask, rows.head, rows.row);
-  walk.begin = entries.begin;
-  walk.entry = entries.end - 1;
+  rows.entries = entries.begin;
+  walk.left = (int)(entries.end - entries.begin);
   walk.key = -KEYS;
-  if (entries.begin < entries.end) {
-    walk.column = load_global(mask.blocks.column + walk.entry);
-    const int block = (int)mask.blocks.block;
-    const int keys = min_i((int)mask.seq_kv - walk.column * block, block); /* the edge may cut it */
-    walk_block(walk, mask, (keys - 1) / KEYS);
+  if (walk.left > 0) {
+    walk_block<KEYS>(walk, mask, rows, load_global(mask.blocks.column + entries.end - 1));
   }
 }
 
+/* Fills in the bounds of the rows' walk, and where it begins. */
 template <int KEYS, bool KEPT>
-BENCH_DEVICE_FN FlashWalk<KEYS, KEPT> walk_begin(const MaskRows &mask, const FlashRows &rows) {
-  FlashWalk<KEYS, KEPT> walk = {};
+BENCH_DEVICE_FN FlashWalk walk_begin(const MaskRows &mask, FlashRows &rows) {
+  FlashWalk walk = {};
   if (mask.blocks.block == 0) {
-    walk_begin_band(walk, mask, rows);
+    walk.key = walk_begin_band<KEYS>(mask, rows);
   } else if (KEPT) {
-    walk_begin_kept(walk, mask, rows);
+    walk_begin_kept<KEYS>(walk, mask, rows);
   } else {
-    walk_begin_list(walk, mask, rows);
+    walk.key = walk_begin_list<KEYS>(mask, rows);
   }
   return walk;
 }
 
 template <int KEYS, bool KEPT>
-BENCH_DEVICE_FN void walk_next(FlashWalk<KEYS, KEPT> &walk, const MaskRows &mask) {
+BENCH_DEVICE_FN void walk_next(FlashWalk &walk, const MaskRows &mask, const FlashRows &rows) {
+  walk.key -= KEYS;
   if (!KEPT || mask.blocks.block == 0) {
-    walk.key -= KEYS;
-    if (walk.key < walk.first) {
-      walk.key = min_i(walk.key, walk.sink_last);
+    if (walk.key < rows.first) {
+      walk.key = min_i(walk.key, rows.sink_last);
     }
-  } else if (walk.part > 0) {
-    walk.part--;
-    walk.key -= KEYS;
-  } else if (walk.entry > walk.begin) {
-    walk.entry--;
-    walk.column = walk.next_column;
-    walk_block(walk, mask, (int)mask.blocks.block / KEYS - 1);
-  } else {
+  } else if (--walk.part < 0) {
     walk.key = -KEYS;
+    if (--walk.left > 0) {
+      walk_block<KEYS>(walk, mask, rows, walk.next_column);
+    }
   }
 }
 
-/* Whether every row sees every key of the tile in hand, as far as that is known without its bits. */
+/* A tile of keys on its way through the ring. */
+struct FlashTile {
+  int key;   /* the first one; negative: there are no more tiles */
+  int begin; /* the kept walk of a list: of the block that it is in, the first key */
+  int tile;  /* and the tile in the list, which is on its way like the keys */
+};
+
 template <int KEYS, bool KEPT>
-BENCH_DEVICE_FN bool walk_is_whole(const FlashWalk<KEYS, KEPT> &walk, const MaskRows &mask,
+BENCH_DEVICE_FN void walk_announce(const FlashWalk &walk, const MaskRows &mask,
+                                   const FlashRows &rows, FlashTile *tile) {
+  tile->key = walk.key;
+  if (KEPT && mask.blocks.block != 0 && walk.key >= 0) {
+    tile->begin = walk.key - walk.part * KEYS;
+    cp_async4(smem_of(&tile->tile), mask.blocks.tile + rows.entries + walk.left - 1);
+  }
+}
+
+/* Whether every row sees every key of a tile of KEYS, as far as that is known without its bits. */
+template <int KEYS, bool KEPT>
+BENCH_DEVICE_FN bool tile_is_whole(const FlashTile &tile, const MaskRows &mask,
                                    const FlashRows &rows) {
-  const int end = walk.key + KEYS;
+  const int end = tile.key + KEYS;
   if (end > mask.seq_kv) {
     return false;
   }
   if (mask.blocks.block != 0) {
-    return KEPT && walk.tile == BENCH_BLOCK_FULL;
+    return KEPT && tile.tile == BENCH_BLOCK_FULL;
   }
   const int shift = (int)mask.shift;
   return end <= rows.row + shift + (int)mask.ahead + 1 &&
-         (walk.key >= rows.last + shift - (int)mask.behind || end <= mask.sink);
+         (tile.key >= rows.last + shift - (int)mask.behind || end <= mask.sink);
 }
 
-/* A row's place in its block row of the list, for the dense walk: the entries not yet behind it,
- * counted from the block row's first. */
+/* The keys of a tile that `row` sees, a bit each, under a simple mask or in a kept block. */
+template <bool KEPT>
+BENCH_DEVICE_FN uint64_t tile_row_bits(const FlashTile &tile, const MaskRows &mask, int row) {
+  return KEPT && mask.blocks.block != 0
+             ? flash_block_bits(mask, tile.begin, tile.tile, row, tile.key)
+             : flash_band_bits(mask, row + (int)mask.shift, tile.key);
+}
+
+/* The dense walk over a list: a row's place is the number of entries of its block row that are not
+ * yet behind it. */
 BENCH_DEVICE_FN int walk_entries(const MaskRows &mask, int head, int row) {
-  if (mask.blocks.block == 0) {
-    return 0;
-  }
   const FlashEntries entries = flash_entries(mask, head, row);
   return (int)(entries.end - entries.begin);
 }
 
-/* The keys that `row` sees of the tile in hand, a bit each; to be asked once of every tile where
- * the walk is dense and the mask a list, in which `left` is the row's place. */
-template <int KEYS, bool KEPT>
-BENCH_DEVICE_FN uint64_t walk_bits(const FlashWalk<KEYS, KEPT> &walk, const MaskRows &mask,
-                                   int head, int row, int &left) {
+/* The keys of the tile that begins at `key` that `row` sees; to be asked once of every tile. */
+BENCH_DEVICE_FN uint64_t walk_dense_bits(const MaskRows &mask, int key, int head, int row,
+                                         int &left) {
   const bench_blocklist &list = mask.blocks;
   const int block = (int)list.block;
-  const int key = walk.key;
-  if (block == 0) {
-    return flash_band_bits(mask, row + (int)mask.shift, key) & low_bits(KEYS);
-  }
-  if (KEPT) {
-    return flash_block_bits(mask, walk.column * block, walk.tile, row, key) & low_bits(KEYS);
-  }
   uint64_t bits = 0;
   for (const int64_t begin = flash_entries(mask, head, row).begin; left > 0; left--) {
     const int64_t entry = begin + left - 1;
@@ -230,7 +236,7 @@ BENCH_DEVICE_FN uint64_t walk_bits(const FlashWalk<KEYS, KEPT> &walk, const Mask
       break;
     }
   }
-  return bits & low_bits(KEYS);
+  return bits;
 }
 
 #endif

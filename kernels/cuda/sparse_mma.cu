@@ -83,12 +83,8 @@ void sparse_blocks(FlashShape shape, MaskRows mask, SparseOrder order, FlashTens
         load_global(order.order + pattern * mask.blocks.rows + rank / order.parts);
     row = block_row * (int)mask.blocks.block + rank % order.parts * Plan::ROWS;
   }
-  FlashRows rows;
-  rows.head = head;
-  rows.row = row;
-  rows.last = min_i(row + Plan::ROWS, shape.seq_q) - 1;
   if (row < shape.seq_q) { /* the last block row may lack its last part */
-    flash_rows<T, Plan, true>(shape, mask, rows, tensors, flash_memory(memory));
+    flash_block<T, Plan, true>(shape, mask, head, row, tensors, memory);
   }
 }
 
