@@ -41,24 +41,30 @@ static bench_code flash_launch_plan(const bench_launch *launch) {
                       mask_rows_of(launch), flash_tensors<T>(launch));
 }
 
-/* The table of choices. Keys a tile, warpgroups, and the switches of HopperSwitches; a cut mask is
- * any but `full`. With statistics 64 columns want two warpgroups, for their registers. */
+/* The table of choices: keys a tile, warpgroups that compute, switches. Sums of statistics take the
+ * registers of a third warpgroup at head dim 64, and of the second one where tiles have 176 keys. */
 template <typename T, bool STATS>
 static bench_code flash_launch_stats(const bench_launch *launch) {
-  typedef HopperSwitches<0, 8> Exact;
-  typedef HopperSwitches<4, 8> Mixed; /* every fourth weight by FMA */
+  typedef HopperSwitches<0, 8> Plain;
+  typedef HopperSwitches<0, 8, false> Simple; /* no lists */
+  typedef HopperSwitches<8, 8> Mixed;         /* every eighth weight by FMA */
   const int64_t dim = launch->attn->head_dim;
-  const bool full = launch->attn->mask.kind == BENCH_MASK_FULL;
   if (dim <= 64) {
     return flash_launch_plan<T, HopperPlan<64, 128, STATS ? 2 : 3, STATS, Mixed>>(launch);
   }
-  if (dim <= 128 && full) {
-    return flash_launch_plan<T, HopperPlan<128, 176, 2, STATS, Exact>>(launch);
+  if (dim <= 96) {
+    return flash_launch_plan<T, HopperPlan<96, 128, 2, STATS, Plain>>(launch);
+  }
+  if (dim <= 128 && launch->attn->mask.kind == BENCH_MASK_FULL) {
+    return flash_launch_plan<T, HopperPlan<128, 176, STATS ? 1 : 2, STATS, Simple>>(launch);
   }
   if (dim <= 128) {
-    return flash_launch_plan<T, HopperPlan<128, 128, 2, STATS, Exact>>(launch);
+    return flash_launch_plan<T, HopperPlan<128, 128, 2, STATS, Plain>>(launch);
   }
-  return flash_launch_plan<T, HopperPlan<256, 80, 2, STATS, Exact>>(launch);
+  if (dim <= 192) {
+    return flash_launch_plan<T, HopperPlan<192, 96, 2, STATS, Plain>>(launch);
+  }
+  return flash_launch_plan<T, HopperPlan<256, 80, 2, STATS, Plain>>(launch);
 }
 
 template <typename T>

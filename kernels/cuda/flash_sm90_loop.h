@@ -19,6 +19,7 @@
 #include "cuda/flash_sm90_channel.h"
 #include "cuda/flash_sm90_product.h"
 #include "cuda/flash_sm90_softmax.h"
+#include "cuda/flash_sm90_walk.h"
 
 /* Barriers 1, 2 and 3 are the consumers' turns. Each waits for its own, where the one before it
  * arrives too; the last one gives the first its first turn. */
@@ -67,46 +68,65 @@ BENCH_DEVICE_FN int64_t work_place(int round) {
   return round * grid + (round % 2 == 0 ? block : grid - 1 - block);
 }
 
-/* The thread that fetches. V lags behind K as it does in the consumers. */
+/* The rows of a place, and the walk of their tiles: false if there is nothing at that place. */
+template <typename Plan, bool KEPT, typename T, typename Order>
+BENCH_DEVICE_FN bool work_rows(const HopperWork<T, Order> &work, int round,
+                               HopperWalk<Plan::KEYS, KEPT> &walk) {
+  const int64_t places = (int64_t)work.shape.heads * work.shape.row_blocks;
+  const int64_t place = work_place(round);
+  if (place >= places ||
+      !order_rows(work.order, work.shape, work.mask, Plan::ROWS, (int)place, walk.rows)) {
+    return false;
+  }
+  tiles_begin(walk, work.mask);
+  return true;
+}
+
+/* All tiles of some rows. V lags behind K, as it does in the consumers. */
+template <typename T, typename Plan, bool KEPT, typename Order>
+BENCH_DEVICE_FN void produce_rows(const HopperWork<T, Order> &work, HopperChannels<Plan> &to,
+                                  HopperWalk<Plan::KEYS, KEPT> &walk) {
+  const int kv = walk.rows.head / work.shape.group;
+  channel_fill<Plan::ROWS>(to.query, work.q, walk.rows.row, walk.rows.head);
+  channel_fill<Plan::KEYS>(to.keys, work.k, walk.tile.key, kv);
+  int before = walk.tile.key;
+  tiles_next(walk, work.mask);
+  while (walk.tile.key >= 0) {
+    channel_fill<Plan::KEYS>(to.keys, work.k, walk.tile.key, kv);
+    channel_fill<Plan::KEYS>(to.values, work.v, before, kv);
+    before = walk.tile.key;
+    tiles_next(walk, work.mask);
+  }
+  channel_fill<Plan::KEYS>(to.values, work.v, before, kv);
+}
+
+/* The thread that fetches. */
 template <typename T, typename Plan, bool KEPT, typename Order>
 BENCH_DEVICE_FN void hopper_produce(const HopperWork<T, Order> &work, HopperChannels<Plan> to) {
   const int64_t places = (int64_t)work.shape.heads * work.shape.row_blocks;
   for (int round = 0; round * grid_x() < places; round++) {
-    const int64_t place = work_place(round);
-    FlashRows rows;
-    if (place >= places ||
-        !order_rows(work.order, work.shape, work.mask, Plan::ROWS, (int)place, rows)) {
-      continue;
+    HopperWalk<Plan::KEYS, KEPT> walk;
+    if (work_rows<Plan>(work, round, walk) && walk.tile.key >= 0) {
+      produce_rows(work, to, walk);
     }
-    FlashWalk<Plan::KEYS, KEPT> walk = walk_begin<Plan::KEYS, KEPT>(work.mask, rows);
-    if (walk.key < 0) {
-      continue;
-    }
-    const int kv = rows.head / work.shape.group;
-    channel_fill<Plan::ROWS>(to.query, work.q, rows.row, rows.head);
-    channel_fill<Plan::KEYS>(to.keys, work.k, walk.key, kv);
-    int before = walk.key;
-    walk_next(walk, work.mask);
-    while (walk.key >= 0) {
-      channel_fill<Plan::KEYS>(to.keys, work.k, walk.key, kv);
-      channel_fill<Plan::KEYS>(to.values, work.v, before, kv);
-      before = walk.key;
-      walk_next(walk, work.mask);
-    }
-    channel_fill<Plan::KEYS>(to.values, work.v, before, kv);
   }
 }
 
 /* Where a consuming thread stands. */
 template <typename Plan, bool KEPT>
 struct HopperPlace {
-  FlashRows rows; /* of the warpgroup */
+  HopperWalk<Plan::KEYS, KEPT> walk; /* of the block's rows */
+  FlashRows rows;                    /* the warpgroup's among them: head, row, last */
   int group;
-  int lane_row; /* of the mask, that this lane looks up */
-  int left;     /* its place in a list; walk_bits */
-  smem_addr query;
-  FlashWalk<Plan::KEYS, KEPT> walk;
+  int lane_row;    /* whose mask this lane looks up */
+  int left;        /* its place in a list; walk_dense_bits */
+  smem_addr query; /* the warpgroup's rows of Q */
 };
+
+template <typename Plan, bool KEPT>
+BENCH_DEVICE_FN bool place_is_whole(const HopperPlace<Plan, KEPT> &at, const MaskRows &mask) {
+  return tile_is_whole<Plan::KEYS, KEPT>(at.walk.tile, mask, at.rows);
+}
 
 /* Logits to weights, in `scores`: what the tile does to the maxima, the sums and the statistics.
  * True if the output must shrink. */
@@ -115,7 +135,7 @@ BENCH_DEVICE_FN bool hopper_weigh(HopperRegisters<Plan> &r, HopperPlace<Plan, KE
                                   const FlashShape &shape, const MaskRows &mask,
                                   float (&shrink)[2]) {
   if constexpr (CUT) {
-    hide_tile(r.scores, at.walk, mask, at.rows.head, at.lane_row, at.left);
+    hide_tile<Plan, KEPT>(r.scores, at.walk.tile, mask, at.rows.head, at.lane_row, at.left);
   }
   float max[1][2];
   const bool rises = rise_max(r, shape.scale_log2, max);
@@ -125,7 +145,7 @@ BENCH_DEVICE_FN bool hopper_weigh(HopperRegisters<Plan> &r, HopperPlace<Plan, KE
   if constexpr (Plan::STATS) {
     const int warp_row = at.rows.row + thread_x() / BENCH_WARP % 4 * MMA_ROWS;
     sums_weigh(r.sums, r.state, r.scores, shape.scale_log2, warp_row + (int)mask.shift,
-               at.walk.key);
+               at.walk.tile.key);
   } else {
     softmax_weigh(r.state, r.scores, shape.scale_log2);
   }
@@ -147,7 +167,7 @@ BENCH_DEVICE_FN void hopper_begin(HopperRegisters<Plan> &r, HopperPlace<Plan, KE
   channel_release(from.keys);
   hopper_weigh<true>(r, at, shape, mask, shrink); /* the output is still 0 */
   r.weights = softmax_pack<T>(r.scores);
-  walk_next(at.walk, mask);
+  tiles_next(at.walk, mask);
 }
 
 /* Any further tile; r.weights are those of the one before. */
@@ -178,7 +198,7 @@ BENCH_DEVICE_FN void hopper_step(HopperRegisters<Plan> &r, HopperPlace<Plan, KEP
   if (rises) {
     rise_output(r, shrink);
   }
-  walk_next(at.walk, mask);
+  tiles_next(at.walk, mask);
 }
 
 template <typename T, typename Plan, bool KEPT>
@@ -186,11 +206,11 @@ BENCH_DEVICE_FN void hopper_tiles(HopperRegisters<Plan> &r, HopperPlace<Plan, KE
                                   const FlashShape &shape, const MaskRows &mask,
                                   HopperChannels<Plan> &from) {
   hopper_begin<T>(r, at, shape, mask, from);
-  while (at.walk.key >= 0) {
-    while (at.walk.key >= 0 && !walk_is_whole(at.walk, mask, at.rows)) {
+  while (at.walk.tile.key >= 0) {
+    while (at.walk.tile.key >= 0 && !place_is_whole(at, mask)) {
       hopper_step<true, T>(r, at, shape, mask, from);
     }
-    while (at.walk.key >= 0 && walk_is_whole(at.walk, mask, at.rows)) {
+    while (at.walk.tile.key >= 0 && place_is_whole(at, mask)) {
       hopper_step<false, T>(r, at, shape, mask, from);
     }
   }
@@ -219,6 +239,19 @@ BENCH_DEVICE_FN void hopper_store(HopperRegisters<Plan> &r, const FlashRows &row
                shape.head_dim);
 }
 
+/* Finds the warpgroup's share of the block's rows. */
+template <typename Plan, bool KEPT>
+BENCH_DEVICE_FN void place_rows(HopperPlace<Plan, KEPT> &at, const MaskRows &mask) {
+  const FlashRows &block = at.walk.rows;
+  const int first = block.row + at.group * 64;
+  const int row = first + thread_x() / BENCH_WARP % 4 * MMA_ROWS + thread_x() % MMA_ROWS;
+  at.rows.head = block.head;
+  at.rows.row = first;
+  at.rows.last = min_i(first + 63, block.last);
+  at.lane_row = min_i(row, block.last); /* one that exists */
+  at.left = KEPT || mask.blocks.block == 0 ? 0 : walk_entries(mask, block.head, at.lane_row);
+}
+
 /* A warpgroup that computes. */
 template <typename T, typename Plan, bool KEPT, typename Order>
 BENCH_DEVICE_FN void hopper_consume(const HopperWork<T, Order> &work, HopperChannels<Plan> from,
@@ -229,26 +262,17 @@ BENCH_DEVICE_FN void hopper_consume(const HopperWork<T, Order> &work, HopperChan
   at.group = group;
   at.query = from.query.tiles + group * 64 * PANEL_PITCH;
   for (int round = 0; round * grid_x() < places; round++) {
-    const int64_t place = work_place(round);
-    FlashRows rows;
-    if (place >= places ||
-        !order_rows(work.order, work.shape, work.mask, Plan::ROWS, (int)place, rows)) {
+    if (!work_rows<Plan>(work, round, at.walk)) {
       continue;
     }
-    at.walk = walk_begin<Plan::KEYS, KEPT>(work.mask, rows);
-    const int lane_row = group * 64 + thread_x() / BENCH_WARP % 4 * MMA_ROWS + thread_x() % MMA_ROWS;
-    at.lane_row = min_i(rows.row + lane_row, rows.last);
-    at.left = KEPT ? 0 : walk_entries(work.mask, rows.head, at.lane_row);
-    rows.row += group * 64;
-    rows.last = min_i(rows.row + 63, rows.last);
-    at.rows = rows;
+    place_rows(at, work.mask);
     state_begin(r.state);
     sums_begin(r.sums);
     r.top[0] = r.top[1] = minus_infinity();
-    if (at.walk.key >= 0) {
+    if (at.walk.tile.key >= 0) {
       hopper_tiles<T>(r, at, work.shape, work.mask, from);
     }
-    hopper_store<T>(r, rows, work.shape, work.mask, work.tensors);
+    hopper_store<T>(r, at.rows, work.shape, work.mask, work.tensors);
   }
 }
 

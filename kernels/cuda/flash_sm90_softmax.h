@@ -39,15 +39,19 @@ BENCH_DEVICE_FN void hide_slice(FlashScores<Plan> &scores, int slice, uint64_t b
   }
 }
 
-/* Hides what this lane's `row` of the warp does not see of the tile in hand. */
+/* Hides what this lane's `row` of the warp does not see of the tile; `left` is the row's place in a
+ * list, for the dense walk. */
 template <typename Plan, bool KEPT>
-BENCH_DEVICE_FN void hide_tile(FlashScores<Plan> &scores, const FlashWalk<Plan::KEYS, KEPT> &walk,
+BENCH_DEVICE_FN void hide_tile(FlashScores<Plan> &scores, const FlashTile &tile,
                                const MaskRows &mask, int head, int row, int &left) {
-  FlashWalk<Plan::KEYS, KEPT> part = walk;
+  FlashTile part = tile;
   BENCH_UNROLL
   for (int slice = (Plan::KEYS + 63) / 64 - 1; slice >= 0; slice--) {
-    part.key = walk.key + 64 * slice;
-    hide_slice(scores, slice, walk_bits(part, mask, head, row, left));
+    part.key = tile.key + 64 * slice;
+    hide_slice(scores, slice,
+               KEPT || mask.blocks.block == 0
+                   ? tile_row_bits<KEPT>(part, mask, row)
+                   : walk_dense_bits(mask, part.key, head, row, left));
   }
 }
 
