@@ -17,6 +17,7 @@ static const char help[] =
     "example: bench check --backend cpu --kernel flash\n";
 
 #define CHECK_TIMEOUT_S 60.0
+#define CHECK_TIMEOUT_EMULATED_S 600.0
 
 typedef struct check {
   bench_supervisor *supervisor;
@@ -44,8 +45,9 @@ static void check_one(check *c, const bench_problem *problem, const char *family
   json_t *result = NULL;
   char reason[512] = "";
   const char *status = "crashed";
-  switch (bench_supervisor_request(c->supervisor, request, CHECK_TIMEOUT_S, NULL, NULL, &result,
-                                   reason)) {
+  const double timeout_s = c->target.backend->emulated ? CHECK_TIMEOUT_EMULATED_S : CHECK_TIMEOUT_S;
+  switch (
+      bench_supervisor_request(c->supervisor, request, timeout_s, NULL, NULL, &result, reason)) {
     case BENCH_ANSWERED:
       status = json_string_value(json_object_get(result, "status"));
       status = status == NULL ? "failed" : status;

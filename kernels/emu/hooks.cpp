@@ -1,7 +1,10 @@
 /* Race mode's eyes: what a compiler calls before every access of a kernel that is compiled with
  * -fsanitize=thread. The library of ThreadSanitizer is not linked; these are its names. */
 #include "emu/internal.h"
+#include "emu/sanitizer.h"
 #include "emu/sm80.h"
+
+#ifndef EMU_ASAN /* two sanitizers do not go together, and this is half of one */
 
 namespace emu {
 
@@ -100,3 +103,5 @@ void __tsan_func_entry(void *caller) {
 }
 EMU_HOOK void __tsan_func_exit(void);
 void __tsan_func_exit(void) {}
+
+#endif
