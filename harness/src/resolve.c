@@ -1,8 +1,10 @@
 /* Resolves a problem's mask: to one segment for all layers, to one for each part of a mask that
  * alternates over layers, or to one for each layer where the mask follows from its Q and K. What
  * kernels launch with is made here too, since a block list belongs to a segment. */
+#include <math.h>
 #include <stdlib.h>
 
+#include "platform/proc.h"
 #include "src/work.h"
 
 /* For masks that leave the size to the kernel, where a kernel has no wish. */
@@ -18,6 +20,15 @@ static bool some_layer_needs_input(const bench_work *work) {
   return needs;
 }
 
+static bench_code build_list(const bench_segment *segment, int64_t block, bench_blocklist *list,
+                             double *time_ns, bench_error *error) {
+  const int64_t begin = bench_proc_monotonic_ns();
+  const bench_code code = bench_blocklist_build(&segment->attn, block, segment->layer->host_q,
+                                                segment->layer->host_k, list, error);
+  *time_ns = (double)(bench_proc_monotonic_ns() - begin);
+  return code;
+}
+
 /* Makes the segment of distinct layer l, unless an earlier layer has made it. */
 static bench_code resolve(const bench_work *work, bench_segment *segment, int64_t l,
                           bench_error *error) {
@@ -30,9 +41,8 @@ static bench_code resolve(const bench_work *work, bench_segment *segment, int64_
     return BENCH_OK;
   }
   const int64_t block = bench_mask_block(&segment->attn);
-  return bench_blocklist_build(&segment->attn, block > 0 ? block : BLOCK_DEFAULT,
-                               segment->layer->host_q, segment->layer->host_k, &segment->mask_list,
-                               error);
+  return build_list(segment, block > 0 ? block : BLOCK_DEFAULT, &segment->mask_list,
+                    &segment->mask_list_ns, error);
 }
 
 bench_code bench_work_resolve_masks(bench_work *work, bench_error *error) {
@@ -138,12 +148,15 @@ static bench_code segment_blocks(const bench_work *work, bench_segment *segment,
     bench_blocklist_free(&segment->list);
     const bench_blocklist *list = &segment->mask_list;
     if (list->block != block) {
-      code = bench_blocklist_build(&segment->attn, block, segment->layer->host_q,
-                                   segment->layer->host_k, &segment->list, error);
+      code = build_list(segment, block, &segment->list, &segment->list_ns, error);
       list = &segment->list;
     }
     if (code == BENCH_OK) {
+      const int64_t begin = bench_proc_monotonic_ns();
       code = upload_list(work, list, &segment->device_list, error);
+      segment->device_list_ns =
+          (list == &segment->list ? segment->list_ns : segment->mask_list_ns) +
+          (double)(bench_proc_monotonic_ns() - begin);
     }
     if (code != BENCH_OK) {
       free_device_list(work, segment);
@@ -159,4 +172,16 @@ bench_code bench_work_blocks(bench_work *work, const bench_kernel *kernel, bench
     code = segment_blocks(work, &work->segments[s], kernel, error);
   }
   return code;
+}
+
+double bench_work_list_ns(const bench_work *work) {
+  double time_ns = 0;
+  bool some = false;
+  for (int64_t s = 0; s < work->segment_count; s++) {
+    if (work->segments[s].launch_list != NULL) {
+      time_ns += work->segments[s].device_list_ns;
+      some = true;
+    }
+  }
+  return some ? time_ns : NAN;
 }

@@ -16,6 +16,9 @@ typedef struct bench_segment {
   bench_blocklist list;        /* host; what was last built for a kernel of another block size */
   bench_blocklist device_list; /* one of the two with its arrays in backend memory */
   const bench_blocklist *launch_list; /* what the kernel in hand launches with, or NULL */
+  double mask_list_ns;                /* the time that making either list took */
+  double list_ns;
+  double device_list_ns; /* of the one that device_list came from, and its upload */
 } bench_segment;
 
 /* One layer's tensors. The host pointers equal the device's where the backend has host memory. */
@@ -68,6 +71,10 @@ void bench_work_free_masks(bench_work *work);
 /* Makes every segment's launch_list what this kernel needs: NULL for a simple mask unless it wants
  * blocks. Valid until the next call. */
 bench_code bench_work_blocks(bench_work *work, const bench_kernel *kernel, bench_error *error);
+
+/* What making the launch lists and uploading them took, for whichever kernel that was done; NaN if
+ * the kernel in hand launches without one. */
+double bench_work_list_ns(const bench_work *work);
 
 /* Sets every O and LSE to NaN, so that what a kernel leaves unwritten shows. */
 bench_code bench_work_poison(bench_work *work, bench_error *error);

@@ -129,6 +129,7 @@ static bench_code measure(bench_worker *s, const bench_worker_request *asked,
       bench_measure(&s->work, kernel, workspace, asked->mode, asked->case_s, &taken, error);
   if (code == BENCH_OK) {
     *samples = samples_json(&taken);
+    row->list_build_ns = bench_work_list_ns(&s->work);
     bench_text_copy(row->stop_reason, sizeof row->stop_reason, taken.stop_reason);
     free(taken.time_ns);
     if (s->work.attn.scope == BENCH_SCOPE_BLOCK) {

@@ -38,27 +38,40 @@ struct FlashTensors {
   float *stats; /* NULL but with Plan::STATS */
 };
 
-/* The row for whose mask this lane of a warp stands: one that exists, if need be its neighbour. */
+/* What a thread needs to know of a masked tile lies in shared memory, as the registers are for the
+ * products: the row for whose mask it stands, which is one that exists, if need be the last; and
+ * with the dense walk over a list, that row's place in it. */
 template <typename Plan>
-BENCH_DEVICE_FN int flash_lane_row(const FlashRows &rows, int warp_row) {
-  return min_i(rows.row + warp_row + thread_x() % Plan::WARP_ROWS, rows.last);
+BENCH_DEVICE_FN smem_addr mask_words(smem_addr memory) {
+  return memory + Plan::WORDS_AT + thread_x() * 8;
 }
 
-/* The bits of a tile that this lane's row of the warp sees. A row's place in a list is kept in shared
- * memory at `place`: the registers are for the products. */
+template <typename Plan, bool KEPT>
+BENCH_DEVICE_FN void mask_words_begin(const MaskRows &mask, const FlashRows &rows, int warp_row,
+                                      smem_addr memory) {
+  const smem_addr words = mask_words<Plan>(memory);
+  const int row = min_i(rows.row + warp_row + thread_x() % Plan::WARP_ROWS, rows.last);
+  store_shared4(words, (uint32_t)row);
+  if (!KEPT && mask.blocks.block != 0) {
+    store_shared4(words + 4, (uint32_t)walk_entries(mask, rows.head, row));
+  }
+}
+
+/* The bits of a tile that this lane's row of the warp sees. */
 template <typename Plan, bool KEPT>
 BENCH_DEVICE_FN uint64_t tile_bits(const FlashTile &tile, const MaskRows &mask,
-                                   const FlashRows &rows, int warp_row, smem_addr place) {
+                                   const FlashRows &rows, smem_addr memory) {
   if (tile_is_whole<Plan::KEYS, KEPT>(tile, mask, rows)) {
     return low_bits(Plan::KEYS);
   }
-  const int row = flash_lane_row<Plan>(rows, warp_row);
+  const smem_addr words = mask_words<Plan>(memory);
+  const int row = (int)load_shared4(words);
   if (KEPT || mask.blocks.block == 0) {
     return tile_row_bits<KEPT>(tile, mask, row) & low_bits(Plan::KEYS);
   }
-  int left = (int)load_shared4(place);
+  int left = (int)load_shared4(words + 4);
   const uint64_t bits = walk_dense_bits(mask, tile.key, rows.head, row, left);
-  store_shared4(place, (uint32_t)left);
+  store_shared4(words + 4, (uint32_t)left);
   return bits & low_bits(Plan::KEYS);
 }
 
@@ -123,14 +136,13 @@ BENCH_DEVICE_FN void flash_tiles(const FlashShape &shape, const MaskRows &mask,
       break;
     }
     const FlashRows rows = *ring.rows;
-    const uint64_t bits = tile_bits<Plan, KEPT>(
-        tile, mask, rows, warp_row, ring.memory + Plan::WORDS_AT + thread_x() * 4);
+    const uint64_t bits = tile_bits<Plan, KEPT>(tile, mask, rows, ring.memory);
     const bool sees = warp_any(bits != 0);
     FlashWeights<Plan> weights;
     if (sees) {
-      weights = tile_weights<T>(query, ring.memory + keys * Plan::SLOT_BYTES, bits,
-                                shape.scale_log2, rows.row + warp_row + (int)mask.shift, tile.key,
-                                state, sums);
+      weights =
+          tile_weights<T>(query, ring.memory + keys * Plan::SLOT_BYTES, bits, shape.scale_log2,
+                          rows.row + warp_row + (int)mask.shift, tile.key, state, sums);
     }
     const int values = ring_turn<true>(ring, mask);
     if (sees) {
@@ -156,11 +168,7 @@ BENCH_DEVICE_FN void flash_rows(const FlashShape &shape, const MaskRows &mask,
     const int64_t first = (int64_t)rows.head * shape.seq_q + rows.row;
     query_load(query, ring, mask, tensors.q + first * shape.head_dim, rows.last - rows.row + 1,
                warp_row);
-    if (!KEPT && mask.blocks.block != 0) {
-      const int row = flash_lane_row<Plan>(rows, warp_row);
-      store_shared4(memory + Plan::WORDS_AT + thread_x() * 4,
-                    (uint32_t)walk_entries(mask, rows.head, row));
-    }
+    mask_words_begin<Plan, KEPT>(mask, rows, warp_row, memory);
     flash_tiles(shape, mask, query, ring, warp_row, state, sums);
   }
   const int64_t head = (int64_t)rows.head * shape.seq_q; /* its first row in O */

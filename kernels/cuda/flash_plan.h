@@ -19,9 +19,9 @@ struct FlashPlan {
   static constexpr int DIM = DIM_;
   static constexpr int ROWS = ROWS_;
   static constexpr bool STATS = STATS_;
-  static constexpr int POLYNOMIAL = 0; /* softmax_weight */
-  static constexpr int KEYS = DIM <= 192 ? 64 : 32;                 /* of a tile of K or V */
-  static constexpr int ROW_TILES = DIM <= 128 && !STATS ? 2 : 1;    /* of 16 rows, of a warp */
+  static constexpr int POLYNOMIAL = 0;                           /* softmax_weight */
+  static constexpr int KEYS = DIM <= 192 ? 64 : 32;              /* of a tile of K or V */
+  static constexpr int ROW_TILES = DIM <= 128 && !STATS ? 2 : 1; /* of 16 rows, of a warp */
   static constexpr int WARP_ROWS = ROW_TILES * MMA_ROWS;
   static constexpr int THREADS = ROWS / WARP_ROWS * BENCH_WARP;
   /* Q stays in registers where they suffice; then the ring has held it at the start. */
@@ -30,9 +30,9 @@ struct FlashPlan {
   static constexpr int SLOT_BYTES = KEYS * DIM * 2;
   static constexpr int Q_BYTES = ROWS * DIM * 2;
   static constexpr int Q_SLOTS = Q_STAYS ? (Q_BYTES + SLOT_BYTES - 1) / SLOT_BYTES : 0;
-  /* Ring, Q if it does not stay, and a word a thread for what only a masked tile asks for. */
+  /* Ring, Q if it does not stay, and two words a thread that only a masked tile asks for. */
   static constexpr int WORDS_AT = SLOTS * SLOT_BYTES + (Q_STAYS ? 0 : Q_BYTES);
-  static constexpr int SMEM_BYTES = WORDS_AT + THREADS * 4 + SMEM_ALIGN;
+  static constexpr int SMEM_BYTES = WORDS_AT + THREADS * 8 + SMEM_ALIGN;
   /* Blocks that a multiprocessor is to hold: it has 65536 registers. */
   static constexpr int BLOCKS = THREADS <= 64 ? 4 : THREADS <= 128 ? 2 : 1;
   static_assert(SLOTS > Q_SLOTS && SLOTS >= 2, "the first K tile is loaded beside Q");
@@ -77,10 +77,10 @@ BENCH_DEVICE_FN smem_addr flash_step(smem_addr lane, int step) {
 
 /* Copies a tile of TILE_ROWS rows into shared memory, of which `rows` are in memory; the others,
  * and the columns that pad head_dim to DIM, become zero: of those nothing is read, whatever the
- * address. Asynchronous (cp.async). Eight threads, or four, take 16 bytes each of a row; as a thread
- * goes on, its row changes by a multiple of 8 and its place in the XOR not at all, so that places
- * in shared memory are one register and constants. The pointer runs, for a compiler would hold
- * the product of head_dim with each of its steps in a register of its own. */
+ * address. Asynchronous (cp.async). Eight threads, or four, take 16 bytes each of a row; as a
+ * thread goes on, its row changes by a multiple of 8 and its place in the XOR not at all, so that
+ * places in shared memory are one register and constants. The pointer runs, for a compiler would
+ * hold the product of head_dim with each of its steps in a register of its own. */
 template <typename T, int DIM, int TILE_ROWS, int THREADS>
 BENCH_DEVICE_FN void flash_copy(smem_addr to, const T *from, int rows, int head_dim) {
   constexpr int WIDTH = DIM / CHUNK % 8 == 0 ? 8 : 4; /* chunks of a row at a time */

@@ -27,11 +27,10 @@ struct FlashRing {
   FlashWalk walk; /* the tile to copy next */
 };
 
-/* Starts the copy of the next item, which is of K or, VALUE, of V, into `slot`. Behind the last tile
- * the tile without keys takes its place. */
+/* Starts the copy of the next item, which is of K or, VALUE, of V, into `slot`. Behind the last
+ * tile the tile without keys takes its place. */
 template <bool VALUE, typename T, typename Plan, bool KEPT>
-BENCH_DEVICE_FN void ring_copy(FlashRing<T, Plan, KEPT> &ring, const MaskRows &mask,
-                               int slot) {
+BENCH_DEVICE_FN void ring_copy(FlashRing<T, Plan, KEPT> &ring, const MaskRows &mask, int slot) {
   const int key = ring.walk.key;
   if (!VALUE && thread_x() == 0) {
     walk_announce<Plan::KEYS, KEPT>(ring.walk, mask, *ring.rows, &ring.tiles[slot]);
@@ -63,8 +62,7 @@ BENCH_DEVICE_FN int ring_turn(FlashRing<T, Plan, KEPT> &ring, const MaskRows &ma
   const int slot = ring.slot;
   cp_async_wait<Plan::SLOTS - 2>();
   sync_threads();
-  ring_copy<(VALUE + Plan::SLOTS - 1) % 2 == 1>(ring, mask,
-                                                slot == 0 ? Plan::SLOTS - 1 : slot - 1);
+  ring_copy<(VALUE + Plan::SLOTS - 1) % 2 == 1>(ring, mask, slot == 0 ? Plan::SLOTS - 1 : slot - 1);
   ring.slot = slot + 1 == Plan::SLOTS ? 0 : slot + 1;
   return slot;
 }

@@ -4,10 +4,10 @@
  *
  * With x = logit - maximum in the exp2 domain, e = 2^x, d = |i - j|, the sums are those of
  * harness/stats/core.c: of e, e x, e^2, e d, e d^2, of e in four windows, on key 0, on keys 1-3;
- * sums whose name says `beyond` leave key 0 out, so that the distance without the sink is exact even
- * where the sink takes nearly all. When the maximum rises by -u, with a = 2^u: (e x)' =
- * a ((e x) + u (e)), (e^2)' = a^2 (e^2), and all others times a. Each tile is summed apart first,
- * which keeps the rounding error of a sum over 100,000 keys near that of one over a few thousand.
+ * sums whose name says `beyond` leave key 0 out, so that the distance without the sink is exact
+ * even where the sink takes nearly all. When the maximum rises by -u, with a = 2^u: (e x)' = a ((e
+ * x) + u (e)), (e^2)' = a^2 (e^2), and all others times a. Each tile is summed apart first, which
+ * keeps the rounding error of a sum over 100,000 keys near that of one over a few thousand.
  *
  * Price: 7 instructions per logit beside the loop's 4.5 and 22 registers a thread. */
 #ifndef BENCH_CUDA_FLASH_STATS_H
@@ -132,7 +132,8 @@ BENCH_DEVICE_FN void sums_first_tile(RowSums &row, const FlashScores<Plan> &scor
 }
 
 /* softmax_weigh with the statistics: the same operations on the same values in the same order,
- * and the sums beside them. `position` is that of the warp's first row. A hidden key's x is -inf, which times its weight of 0 is no number. */
+ * and the sums beside them. `position` is that of the warp's first row. A hidden key's x is -inf,
+ * which times its weight of 0 is no number. */
 template <typename Plan>
 BENCH_DEVICE_FN void sums_weigh(FlashSums<Plan> &sums, FlashState<Plan> &state,
                                 FlashScores<Plan> &scores, float scale, int position, int key) {
@@ -142,8 +143,7 @@ BENCH_DEVICE_FN void sums_weigh(FlashSums<Plan> &sums, FlashState<Plan> &state,
   for (int half = 0; half < 2; half++) {
     RowSums &row = sums.row[half];
     const float base = softmax_base(state.max[0][half]);
-    const float from =
-        (float)(position + half * 8 + lane / 4 - key - 2 * (lane % 4));
+    const float from = (float)(position + half * 8 + lane / 4 - key - 2 * (lane % 4));
     float sum = 0;
     float ex = 0;
     float ee = 0;

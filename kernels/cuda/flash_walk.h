@@ -128,8 +128,8 @@ BENCH_DEVICE_FN void walk_block(FlashWalk &walk, const MaskRows &mask, const Fla
   const int begin = column * block;
   walk.part = (min_i((int)mask.seq_kv - begin, block) - 1) / KEYS; /* the edge may cut it */
   walk.key = begin + walk.part * KEYS;
-  walk.next_column = walk.left > 1 ? load_global(mask.blocks.column + rows.entries + walk.left - 2)
-                                   : 0;
+  walk.next_column =
+      walk.left > 1 ? load_global(mask.blocks.column + rows.entries + walk.left - 2) : 0;
 }
 
 template <int KEYS>

@@ -62,12 +62,14 @@ struct ShadowCell {
   uint32_t readers;   /* 0, or 1 + index of ShadowMemory::reader_sets: more than one has read */
 };
 
-/* One cell a byte of an arena. */
+/* One cell for a word of an arena, or one for each of its bytes where they were used apart. */
 struct ShadowMemory {
-  std::vector<ShadowCell> cells;
+  std::vector<ShadowCell> words;
+  std::vector<ShadowCell> bytes;
+  std::vector<uint8_t> is_split; /* by word */
   std::vector<Ticks> reader_sets;
   size_t reader_sets_used = 0;
-  uint32_t touched_begin = 0;
+  uint32_t touched_begin = 0; /* in words */
   uint32_t touched_end = 0;
 };
 

@@ -20,22 +20,24 @@ struct Epoch {
   uint32_t time; /* 0: never */
 };
 
-struct Cell { /* of one byte */
+/* Of two bytes: nothing smaller is ever an output of its own. */
+constexpr uintptr_t CELL_BYTES = 2;
+struct Cell {
   Epoch write;
   Epoch read;
 };
 
-constexpr uintptr_t PAGE = 1024;
+constexpr uintptr_t PAGE_CELLS = 512;
 struct Page {
-  Cell cells[PAGE];
+  Cell cells[PAGE_CELLS];
 };
 
 std::unordered_map<uintptr_t, std::unique_ptr<Page>> pages;
 uintptr_t latest_number;
 Page *latest_page;
 
-Cell &cell_of(uintptr_t address) {
-  const uintptr_t number = address / PAGE;
+Cell &cell_of(uintptr_t index) {
+  const uintptr_t number = index / PAGE_CELLS;
   if (latest_page == nullptr || number != latest_number) {
     std::unique_ptr<Page> &page = pages[number];
     if (page == nullptr) {
@@ -44,7 +46,16 @@ Cell &cell_of(uintptr_t address) {
     latest_number = number;
     latest_page = page.get();
   }
-  return latest_page->cells[address % PAGE];
+  return latest_page->cells[index % PAGE_CELLS];
+}
+
+/* Calls visit(cell) for all that the range touches. */
+template <typename Visit>
+void each_cell(const void *address, size_t bytes, Visit visit) {
+  const uintptr_t first = reinterpret_cast<uintptr_t>(address);
+  for (uintptr_t i = first / CELL_BYTES; i * CELL_BYTES < first + bytes; i++) {
+    visit(cell_of(i));
+  }
 }
 
 void check(const Epoch &earlier, const char *did, const char *does, const void *address, Site at) {
@@ -73,10 +84,8 @@ void global_check(const void *address, size_t bytes, Site at) {
   if (!options.race || !is_device_memory(address)) {
     return;
   }
-  const uintptr_t first = reinterpret_cast<uintptr_t>(address);
-  for (size_t i = 0; i < bytes; i++) {
-    check(cell_of(first + i).write, "wrote", "an atomic at", address, at);
-  }
+  each_cell(address, bytes,
+            [&](const Cell &cell) { check(cell.write, "wrote", "an atomic at", address, at); });
 }
 
 void global_read(const void *from, size_t bytes, Site at) {
@@ -84,12 +93,10 @@ void global_read(const void *from, size_t bytes, Site at) {
     return;
   }
   const Epoch now = epoch_now(at);
-  const uintptr_t first = reinterpret_cast<uintptr_t>(from);
-  for (size_t i = 0; i < bytes; i++) {
-    Cell &cell = cell_of(first + i);
+  each_cell(from, bytes, [&](Cell &cell) {
     check(cell.write, "wrote", "reads", from, at);
     cell.read = now;
-  }
+  });
 }
 
 void global_write(const void *to, size_t bytes, Site at) {
@@ -97,14 +104,12 @@ void global_write(const void *to, size_t bytes, Site at) {
     return;
   }
   const Epoch now = epoch_now(at);
-  const uintptr_t first = reinterpret_cast<uintptr_t>(to);
-  for (size_t i = 0; i < bytes; i++) {
-    Cell &cell = cell_of(first + i);
+  each_cell(to, bytes, [&](Cell &cell) {
     check(cell.write, "wrote", "writes", to, at);
     check(cell.read, "read", "writes", to, at);
     cell.write = now;
     cell.read = Epoch();
-  }
+  });
 }
 
 }  // namespace emu

@@ -8,7 +8,8 @@ namespace emu {
 namespace {
 
 bool same_place(const char *operation, Site at, const char *other, Site there) {
-  return at.line == there.line && strcmp(operation, other) == 0 && strcmp(at.file, there.file) == 0;
+  return at.line == there.line && (operation == other || strcmp(operation, other) == 0) &&
+         (at.file == there.file || strcmp(at.file, there.file) == 0);
 }
 
 std::string lanes_text(const void *what) {

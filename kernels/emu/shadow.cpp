@@ -1,4 +1,4 @@
-/* Who read and wrote each byte of shared memory last, for race mode. */
+/* Who read and wrote shared memory last, exact to the byte, for race mode. */
 #include <algorithm>
 #include <utility>
 
@@ -32,12 +32,61 @@ bool has(const Ticks &ticks, size_t slot, uint32_t time) {
   return slot < ticks.size() && ticks[slot] >= time;
 }
 
-void touch(ShadowMemory &shadow, uint32_t offset, uint32_t bytes) {
+constexpr uint32_t WORD = 4;
+
+void touch(ShadowMemory &shadow, uint32_t begin, uint32_t end) {
   if (shadow.touched_end == 0) {
-    shadow.touched_begin = offset;
+    shadow.touched_begin = begin;
   }
-  shadow.touched_begin = std::min(shadow.touched_begin, offset);
-  shadow.touched_end = std::max(shadow.touched_end, offset + bytes);
+  shadow.touched_begin = std::min(shadow.touched_begin, begin);
+  shadow.touched_end = std::max(shadow.touched_end, end);
+}
+
+uint32_t new_reader_set(ShadowMemory &shadow) {
+  if (shadow.reader_sets_used == shadow.reader_sets.size()) {
+    shadow.reader_sets.emplace_back();
+  }
+  return (uint32_t)++shadow.reader_sets_used;
+}
+
+/* The cell of a word becomes four, each with readers of its own. */
+void split(ShadowMemory &shadow, uint32_t word) {
+  shadow.is_split[word] = 1;
+  for (uint32_t i = word * WORD; i < word * WORD + WORD; i++) {
+    shadow.bytes[i] = shadow.words[word];
+    if (shadow.words[word].readers != 0) {
+      const uint32_t set = new_reader_set(shadow);
+      shadow.reader_sets[set - 1] = shadow.reader_sets[shadow.words[word].readers - 1];
+      shadow.bytes[i].readers = set;
+    }
+  }
+}
+
+/* Calls visit(cell, offset) for every cell of the range. `levels`: afterwards all bytes of a word
+ * that lies in the range are alike. */
+template <typename Visit>
+void each_cell(ShadowMemory &shadow, uint32_t offset, uint32_t bytes, bool levels, Visit visit) {
+  const uint32_t end = offset + bytes;
+  touch(shadow, offset / WORD, (end + WORD - 1) / WORD);
+  for (uint32_t word = offset / WORD; word * WORD < end; word++) {
+    const uint32_t first = std::max(offset, word * WORD);
+    const uint32_t last = std::min(end, word * WORD + WORD);
+    const bool is_whole = last - first == WORD;
+    if (is_whole && shadow.is_split[word] == 0) {
+      visit(shadow.words[word], first);
+      continue;
+    }
+    if (shadow.is_split[word] == 0) {
+      split(shadow, word);
+    }
+    for (uint32_t i = first; i < last; i++) {
+      visit(shadow.bytes[i], i);
+    }
+    if (is_whole && levels) {
+      shadow.words[word] = shadow.bytes[first];
+      shadow.is_split[word] = 0;
+    }
+  }
 }
 
 /* The write before this access has to be known, and behind a fence for the asynchronous proxy. */
@@ -78,13 +127,10 @@ void add_reader(const Ticks &now, size_t slot, uint32_t time, ShadowMemory &shad
                 ShadowCell &cell, Site at) {
   if (cell.readers == 0 && cell.read_time != 0 && cell.read_slot != slot &&
       !has(now, cell.read_slot, cell.read_time)) {
-    if (shadow.reader_sets_used == shadow.reader_sets.size()) {
-      shadow.reader_sets.emplace_back();
-    }
-    Ticks &times = shadow.reader_sets[shadow.reader_sets_used++];
+    cell.readers = new_reader_set(shadow);
+    Ticks &times = shadow.reader_sets[cell.readers - 1];
     times.assign(now.size(), 0);
     times[cell.read_slot] = cell.read_time;
-    cell.readers = (uint32_t)shadow.reader_sets_used;
   }
   if (cell.readers != 0) {
     shadow.reader_sets[cell.readers - 1][slot] = time;
@@ -107,12 +153,12 @@ void read_all(const Thread &thread, Block &block, uint32_t offset, uint32_t byte
               bool async) {
   ShadowMemory &shadow = block.shadow;
   const char *does = async ? "the asynchronous proxy reads" : "reads";
-  const uint32_t time = thread.clock.now.own[(size_t)thread.slot];
-  touch(shadow, offset, bytes);
-  for (uint32_t i = offset; i < offset + bytes; i++) {
-    check_after_write(thread, shadow.cells[i], i, at, does, async);
-    add_reader(thread.clock.now.own, (size_t)thread.slot, time, shadow, shadow.cells[i], at);
-  }
+  const Ticks &now = thread.clock.now.own;
+  const size_t slot = (size_t)thread.slot;
+  each_cell(shadow, offset, bytes, false, [&](ShadowCell &cell, uint32_t place) {
+    check_after_write(thread, cell, place, at, does, async);
+    add_reader(now, slot, now[slot], shadow, cell, at);
+  });
 }
 
 void write_all(const Thread &thread, Block &block, uint32_t offset, uint32_t bytes, Site at,
@@ -120,24 +166,25 @@ void write_all(const Thread &thread, Block &block, uint32_t offset, uint32_t byt
   ShadowMemory &shadow = block.shadow;
   const char *does = async ? "the asynchronous proxy writes" : "writes";
   const uint32_t time = thread.clock.now.own[(size_t)thread.slot];
-  touch(shadow, offset, bytes);
-  for (uint32_t i = offset; i < offset + bytes; i++) {
-    ShadowCell &cell = shadow.cells[i];
-    check_after_write(thread, cell, i, at, does, async);
-    check_after_reads(thread, shadow, cell, i, at, does);
+  each_cell(shadow, offset, bytes, true, [&](ShadowCell &cell, uint32_t place) {
+    check_after_write(thread, cell, place, at, does, async);
+    check_after_reads(thread, shadow, cell, place, at, does);
     set_writer(cell, (size_t)thread.slot, time, !async, at);
-  }
+  });
 }
 
 }  // namespace
 
 void shadow_start(Block &block) {
   ShadowMemory &shadow = block.shadow;
-  if (shadow.cells.empty()) {
-    shadow.cells.resize(ARENA_BYTES);
-  } else {
-    std::fill(shadow.cells.begin() + shadow.touched_begin,
-              shadow.cells.begin() + shadow.touched_end, ShadowCell());
+  if (shadow.words.empty()) {
+    shadow.words.resize(ARENA_BYTES / WORD);
+    shadow.bytes.resize(ARENA_BYTES);
+    shadow.is_split.resize(ARENA_BYTES / WORD);
+  }
+  for (uint32_t word = shadow.touched_begin; word < shadow.touched_end; word++) {
+    shadow.words[word] = ShadowCell();
+    shadow.is_split[word] = 0;
   }
   shadow.touched_begin = 0;
   shadow.touched_end = 0;
@@ -188,11 +235,10 @@ void race_land(Block &block, uint32_t offset, uint32_t bytes, const void *waited
     return;
   }
   learn(at.now, issued.now);
-  const auto [slot, time] = agent_acts(block, waited_for, at);
-  touch(block.shadow, offset, bytes);
-  for (uint32_t i = offset; i < offset + bytes; i++) {
-    set_writer(block.shadow.cells[i], slot, time, false, issued_at);
-  }
+  const auto act = agent_acts(block, waited_for, at);
+  each_cell(block.shadow, offset, bytes, true, [&](ShadowCell &cell, uint32_t) {
+    set_writer(cell, act.first, act.second, false, issued_at);
+  });
 }
 
 void race_async_check(const Thread &thread, Block &block, uint32_t offset, uint32_t bytes,
@@ -200,9 +246,9 @@ void race_async_check(const Thread &thread, Block &block, uint32_t offset, uint3
   if (!options.race) {
     return;
   }
-  for (uint32_t i = offset; i < offset + bytes; i++) {
-    check_after_write(thread, block.shadow.cells[i], i, at, "the asynchronous proxy reads", true);
-  }
+  each_cell(block.shadow, offset, bytes, false, [&](ShadowCell &cell, uint32_t place) {
+    check_after_write(thread, cell, place, at, "the asynchronous proxy reads", true);
+  });
 }
 
 void race_read_over(Block &block, uint32_t offset, uint32_t bytes, const void *waited_for,
@@ -210,11 +256,10 @@ void race_read_over(Block &block, uint32_t offset, uint32_t bytes, const void *w
   if (!options.race) {
     return;
   }
-  const auto [slot, time] = agent_acts(block, waited_for, at);
-  touch(block.shadow, offset, bytes);
-  for (uint32_t i = offset; i < offset + bytes; i++) {
-    add_reader(at.now.own, slot, time, block.shadow, block.shadow.cells[i], issued_at);
-  }
+  const auto act = agent_acts(block, waited_for, at);
+  each_cell(block.shadow, offset, bytes, false, [&](ShadowCell &cell, uint32_t) {
+    add_reader(at.now.own, act.first, act.second, block.shadow, cell, issued_at);
+  });
 }
 
 }  // namespace emu

@@ -70,6 +70,7 @@ extern "C" {
   REAL(fraction_of_ideal, "", "t_dense(same family, full) * density / t")                         \
   REAL(projection_share, "", "scope block: of projections + attention, each timed alone")         \
   REAL(attention_share, "", "scope block: the rest")                                              \
+  REAL(list_build_ns, "ns", "making and uploading its block lists; in no time above")             \
   INT(mem_predicted_bytes, "B", "by the plan")                                                    \
   INT(mem_peak_bytes, "B", "measured peak: resident set (cpu), device memory (cuda)")             \
   INT(workspace_bytes, "B", "the kernel's scratch")                                               \

@@ -42,7 +42,7 @@ static void columns_in_their_order(void **state) {
       "seq_kv,mask,density,input,seed,mode,samples,time_ns_median,time_ns_min,time_ns_p10,"
       "time_ns_p90,time_ns_mean,time_ns_sd,time_ns_ci_lo,time_ns_ci_hi,stop_reason,flops,"
       "flops_convention,bytes_min,tflops,gb_per_s,tokens_per_s,pct_of_roof,fraction_of_ideal,"
-      "projection_share,attention_share,"
+      "projection_share,attention_share,list_build_ns,"
       "mem_predicted_bytes,mem_peak_bytes,workspace_bytes,err_max_abs,err_rel_l2,err_tolerance,"
       "rows_checked,entropy_nats,entropy_norm,distance_tokens,distance_nosink_tokens,"
       "window64_mass,sink_mass,sum_p2,p_max,sm_mhz,throttle,temp_c,power_w,energy_j,energy_valid,"
@@ -87,6 +87,33 @@ static void figures_follow(void **state) {
   }
   double ideal = median[0] * atof(table_field(&table, 1, "density")) / median[1];
   assert_float_equal(atof(table_field(&table, 1, "fraction_of_ideal")) / ideal, 1, 1e-6);
+  table_free(&table);
+}
+
+/* What a block list costs has its own column: filled in where a kernel launches with one. */
+static void lists_are_timed_apart(void **state) {
+  (void)state;
+  static const char *const wanted[][2] = {{"flash", "causal"},
+                                          {"sparse", "causal"},
+                                          {"flash", "block:density=0.5:size=16:layout=random"}};
+  static const char text[] =
+      "[sweep]\nname = \"lists\"\nkernels = [\"flash\", \"sparse\"]\nmodes = [\"warm\"]\n"
+      "budget = { case_s = 0.01 }\n[[grid]]\nseq = [64]\nheads = [2]\nhead_dim = [32]\n"
+      "mask = [\"causal\", \"block:density=0.5:size=16\"]\n";
+  assert_int_equal(run_small("lists", text, ""), 0);
+  result_table table = read_table(path_of("lists"), "sweep.csv", &bench_sweep_table);
+  int seen = 0;
+  for (size_t row = 0; row < table.rows; row++) {
+    for (int i = 0; i < 3; i++) {
+      if (strcmp(table_field(&table, row, "kernel"), wanted[i][0]) == 0 &&
+          strcmp(table_field(&table, row, "mask"), wanted[i][1]) == 0) {
+        const char *time = table_field(&table, row, "list_build_ns");
+        assert_true(i == 0 ? *time == '\0' : atof(time) > 0);
+        seen |= 1 << i;
+      }
+    }
+  }
+  assert_int_equal(seen, 7);
   table_free(&table);
 }
 
@@ -206,6 +233,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(columns_in_their_order),
       cmocka_unit_test(figures_follow),
+      cmocka_unit_test(lists_are_timed_apart),
       cmocka_unit_test(ids_are_of_the_work),
       cmocka_unit_test(checkpoints_are_known_by_content),
       cmocka_unit_test(nan_weights_are_bad_input),

@@ -43,7 +43,7 @@ static void faulty_ones_are_refused(void **state) {
   assert_refused("ABI", "it has backend ABI 99, this program has 3");
   assert_refused("FUNCTION", "its backend lacks flush_cache");
   assert_refused("SYMBOL", "does not give a backend through bench_backend_plugin");
-  assert_refused("KERNEL_ABI", "kernel 0 of the fake backend has kernel ABI 2");
+  assert_refused("KERNEL_ABI", "kernel 0 of the fake backend has kernel ABI 99");
   assert_refused("KERNEL_LAUNCH", "kernel 0 of the fake backend lacks a name, why_not, launch");
 }
 
