@@ -15,7 +15,7 @@ BENCH_DEVICE_FN bool order_rows(const DenseOrder &, const FlashShape &shape, con
 }
 
 template <typename T, typename Plan>
-BENCH_KERNEL_FN_BLOCKS(Plan::THREADS, Plan::BLOCKS)
+BENCH_KERNEL_FN(Plan::THREADS)
 void flash_sm90_blocks(const BENCH_GRID_CONSTANT dev_tensor_map q,
                        const BENCH_GRID_CONSTANT dev_tensor_map k,
                        const BENCH_GRID_CONSTANT dev_tensor_map v, FlashShape shape, MaskRows mask,

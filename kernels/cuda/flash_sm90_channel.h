@@ -38,7 +38,6 @@ BENCH_DEVICE_FN HopperChannels<Plan> channels_at(smem_addr memory) {
   return channels;
 }
 
-/* By one thread, before all meet. */
 template <int STAGES, int BYTES>
 BENCH_DEVICE_FN void channel_init(const HopperChannel<STAGES, BYTES> &channel, int consumers) {
   BENCH_UNROLL
@@ -46,6 +45,15 @@ BENCH_DEVICE_FN void channel_init(const HopperChannel<STAGES, BYTES> &channel, i
     mbar_init(channel.full + 8 * i, 1);
     mbar_init(channel.full + 8 * (STAGES + i), (uint32_t)consumers);
   }
+}
+
+/* By one thread, before all meet. */
+template <typename Plan>
+BENCH_DEVICE_FN void channels_init(smem_addr memory) {
+  const HopperChannels<Plan> channels = channels_at<Plan>(memory);
+  channel_init(channels.query, Plan::CONSUMER_WARPS);
+  channel_init(channels.keys, Plan::CONSUMER_WARPS);
+  channel_init(channels.values, Plan::CONSUMER_WARPS);
 }
 
 template <int STAGES, int BYTES>

@@ -19,8 +19,8 @@ static inline const char *hopper_why_not(const char *archs, const bench_attn *at
   if (attn->head_dim % CHUNK != 0) {
     return "head_dim is not a multiple of 8: the TMA wants rows of whole 16 bytes";
   }
-  if (attn->batch * attn->heads_q > INT32_MAX / flash_row_blocks(attn, 64)) {
-    return "more than 2^31 blocks of 64 rows";
+  if (attn->batch * attn->heads_q > (INT64_C(1) << 30) / flash_row_blocks(attn, 64)) {
+    return "more than 2^30 blocks of 64 rows";
   }
   return cuda_why_not(archs, attn, device);
 }
@@ -56,12 +56,13 @@ static bench_code hopper_maps(const bench_launch *launch, HopperMaps *out) {
   return code;
 }
 
-/* As many blocks as the GPU holds at a time, or as there is work for. */
+/* A block of threads for each multiprocessor, or as many as there is work for. */
 template <typename Plan>
 static unsigned hopper_grid(const FlashShape &shape) {
-  const int64_t held = (int64_t)device_sm_count() * Plan::BLOCKS;
   const int64_t places = (int64_t)shape.heads * shape.row_blocks;
-  return (unsigned)(places < held ? places : held);
+  const int64_t blocks = (places + Plan::PIPES - 1) / Plan::PIPES;
+  const int64_t held = device_sm_count();
+  return (unsigned)(blocks < held ? blocks : held);
 }
 
 #endif

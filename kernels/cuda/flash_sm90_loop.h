@@ -10,8 +10,8 @@
  *                softmax runs while another has the tensor cores.
  *
  * Tiles that a warpgroup's rows see whole go through a loop without mask code. The grid is as large
- * as the GPU, and block b takes places b, 2 G - 1 - b, 2 G + b ... of an order in which heavy blocks
- * of rows come first: forth and back, so that no block gets the heavier one of every pair. */
+ * as the GPU, and of its P pipes pipe p takes places p, 2 P - 1 - p, 2 P + p ... of an order in which heavy
+ * blocks of rows come first: forth and back, so that none gets the heavier one of every pair. */
 #ifndef BENCH_CUDA_FLASH_SM90_LOOP_H
 #define BENCH_CUDA_FLASH_SM90_LOOP_H
 
@@ -61,21 +61,29 @@ struct HopperWork {
   FlashTensors<T> tensors;
 };
 
-/* The place that block block_x() takes in its round-th turn. */
-BENCH_DEVICE_FN int64_t work_place(int round) {
-  const int64_t grid = grid_x();
-  const int64_t block = block_x();
-  return round * grid + (round % 2 == 0 ? block : grid - 1 - block);
+/* How many places the order has, and which of them a pipe takes in its round-th turn. */
+template <typename T, typename Order>
+BENCH_DEVICE_FN int work_places(const HopperWork<T, Order> &work) {
+  return work.shape.heads * work.shape.row_blocks; /* at most 2^30; hopper_why_not */
+}
+
+template <typename Plan>
+BENCH_DEVICE_FN int work_pipes() {
+  return (int)grid_x() * Plan::PIPES;
+}
+
+template <typename Plan>
+BENCH_DEVICE_FN int work_place(int pipe, int round) {
+  const int own = (int)block_x() * Plan::PIPES + pipe;
+  return round * work_pipes<Plan>() + (round % 2 == 0 ? own : work_pipes<Plan>() - 1 - own);
 }
 
 /* The rows of a place, and the walk of their tiles: false if there is nothing at that place. */
 template <typename Plan, bool KEPT, typename T, typename Order>
-BENCH_DEVICE_FN bool work_rows(const HopperWork<T, Order> &work, int round,
+BENCH_DEVICE_FN bool work_rows(const HopperWork<T, Order> &work, int place,
                                HopperWalk<Plan::KEYS, KEPT> &walk) {
-  const int64_t places = (int64_t)work.shape.heads * work.shape.row_blocks;
-  const int64_t place = work_place(round);
-  if (place >= places ||
-      !order_rows(work.order, work.shape, work.mask, Plan::ROWS, (int)place, walk.rows)) {
+  if (place >= work_places(work) ||
+      !order_rows(work.order, work.shape, work.mask, Plan::ROWS, place, walk.rows)) {
     return false;
   }
   tiles_begin(walk, work.mask);
@@ -102,11 +110,11 @@ BENCH_DEVICE_FN void produce_rows(const HopperWork<T, Order> &work, HopperChanne
 
 /* The thread that fetches. */
 template <typename T, typename Plan, bool KEPT, typename Order>
-BENCH_DEVICE_FN void hopper_produce(const HopperWork<T, Order> &work, HopperChannels<Plan> to) {
-  const int64_t places = (int64_t)work.shape.heads * work.shape.row_blocks;
-  for (int round = 0; round * grid_x() < places; round++) {
+BENCH_DEVICE_FN void hopper_produce(const HopperWork<T, Order> &work, HopperChannels<Plan> to,
+                                    int pipe) {
+  for (int round = 0; round * work_pipes<Plan>() < work_places(work); round++) {
     HopperWalk<Plan::KEYS, KEPT> walk;
-    if (work_rows<Plan>(work, round, walk) && walk.tile.key >= 0) {
+    if (work_rows<Plan>(work, work_place<Plan>(pipe, round), walk) && walk.tile.key >= 0) {
       produce_rows(work, to, walk);
     }
   }
@@ -255,14 +263,13 @@ BENCH_DEVICE_FN void place_rows(HopperPlace<Plan, KEPT> &at, const MaskRows &mas
 /* A warpgroup that computes. */
 template <typename T, typename Plan, bool KEPT, typename Order>
 BENCH_DEVICE_FN void hopper_consume(const HopperWork<T, Order> &work, HopperChannels<Plan> from,
-                                    int group) {
-  const int64_t places = (int64_t)work.shape.heads * work.shape.row_blocks;
+                                    int pipe, int group) {
   HopperRegisters<Plan> r;
   HopperPlace<Plan, KEPT> at;
   at.group = group;
   at.query = from.query.tiles + group * 64 * PANEL_PITCH;
-  for (int round = 0; round * grid_x() < places; round++) {
-    if (!work_rows<Plan>(work, round, at.walk)) {
+  for (int round = 0; round * work_pipes<Plan>() < work_places(work); round++) {
+    if (!work_rows<Plan>(work, work_place<Plan>(pipe, round), at.walk)) {
       continue;
     }
     place_rows(at, work.mask);
@@ -276,32 +283,53 @@ BENCH_DEVICE_FN void hopper_consume(const HopperWork<T, Order> &work, HopperChan
   }
 }
 
+/* Two ways into a block: that of the warpgroup that fetches, a warp for each pipe, and that of the
+ * consumers. */
+template <typename T, typename Plan, bool KEPT, typename Order>
+BENCH_DEVICE_FN void hopper_fetch(const HopperWork<T, Order> &work, smem_addr memory) {
+  const int pipe = Plan::PIPES == 1 ? 0 : shfl(thread_x() / BENCH_WARP, 0);
+  if constexpr (Plan::HANDS_OVER) {
+    setmaxnreg_dec<Plan::PRODUCER_REGISTERS>();
+  }
+  if (thread_x() == pipe * BENCH_WARP && pipe < Plan::PIPES) {
+    hopper_produce<T, Plan, KEPT>(work, channels_at<Plan>(memory + pipe * Plan::PIPE_BYTES), pipe);
+  }
+}
+
+template <typename T, typename Plan, bool KEPT, typename Order>
+BENCH_DEVICE_FN void hopper_compute(const HopperWork<T, Order> &work, smem_addr memory,
+                                    int consumer) {
+  const int pipe = Plan::PIPES == 1 ? 0 : consumer / Plan::GROUPS;
+  const int group = consumer % Plan::GROUPS;
+  if constexpr (Plan::HANDS_OVER) {
+    setmaxnreg_inc<Plan::CONSUMER_REGISTERS>();
+  }
+  if (group == Plan::GROUPS - 1) {
+    turn_pass<Plan>(group);
+  }
+  hopper_consume<T, Plan, KEPT>(work, channels_at<Plan>(memory + pipe * Plan::PIPE_BYTES), pipe,
+                                group);
+  if (group == 0) {
+    turn_wait<Plan>(0); /* for the last one's last turn: the barrier ends as it began */
+  }
+}
+
 /* The whole of a block of threads. */
 template <typename T, typename Plan, bool KEPT, typename Order>
 BENCH_DEVICE_FN void hopper_block(const HopperWork<T, Order> &work, smem_addr memory) {
-  const HopperChannels<Plan> channels = channels_at<Plan>(memory);
   const int warpgroup = shfl(thread_x() / WARPGROUP, 0); /* the same in all lanes, as ptxas sees */
   if (thread_x() == 0) {
-    channel_init(channels.query, Plan::CONSUMER_WARPS);
-    channel_init(channels.keys, Plan::CONSUMER_WARPS);
-    channel_init(channels.values, Plan::CONSUMER_WARPS);
+    BENCH_UNROLL
+    for (int pipe = 0; pipe < Plan::PIPES; pipe++) {
+      channels_init<Plan>(memory + pipe * Plan::PIPE_BYTES);
+    }
     mbar_init_fence();
   }
   sync_threads();
   if (warpgroup == 0) {
-    setmaxnreg_dec<Plan::PRODUCER_REGISTERS>();
-    if (thread_x() == 0) {
-      hopper_produce<T, Plan, KEPT>(work, channels);
-    }
+    hopper_fetch<T, Plan, KEPT>(work, memory);
   } else {
-    setmaxnreg_inc<Plan::CONSUMER_REGISTERS>();
-    if (warpgroup == Plan::GROUPS) {
-      turn_pass<Plan>(warpgroup - 1);
-    }
-    hopper_consume<T, Plan, KEPT>(work, channels, warpgroup - 1);
-    if (warpgroup == 1) {
-      turn_wait<Plan>(0); /* for the last one's last turn: the barrier ends as it began */
-    }
+    hopper_compute<T, Plan, KEPT>(work, memory, warpgroup - 1);
   }
 }
 

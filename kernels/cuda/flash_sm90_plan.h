@@ -22,7 +22,9 @@ struct HopperSwitches {
   static constexpr bool LISTS = LISTS_;
 };
 
-/* GROUPS warpgroups of 64 query rows each work on tiles of KEYS keys that one more brings in. */
+/* GROUPS warpgroups of 64 query rows each work on tiles of KEYS keys that a thread of one more
+ * brings in: a pipe. Where one warpgroup has all rows, two pipes share a block of threads, if they
+ * fit in its memory, so that one's softmax runs beside the other's products. */
 template <int DIM_, int KEYS_, int GROUPS_, bool STATS_, typename Switches>
 struct HopperPlan {
   static constexpr int DIM = DIM_;
@@ -34,28 +36,32 @@ struct HopperPlan {
   static constexpr bool LISTS = Switches::LISTS;
   static constexpr int ROWS = 64 * GROUPS;
   static constexpr int ROW_TILES = 1; /* of 16 rows, of a warp */
-  static constexpr int THREADS = WARPGROUP * (GROUPS + 1);
   static constexpr int CONSUMER_WARPS = 4 * GROUPS;
-  static constexpr int BLOCKS = GROUPS == 1 && !STATS ? 2 : 1; /* of a multiprocessor */
-  /* Of its 65536 registers a thread has these. */
-  static constexpr int PRODUCER_REGISTERS = GROUPS == 3 ? 32 : 24;
-  static constexpr int CONSUMER_REGISTERS = GROUPS == 3 ? 160 : GROUPS == 2 ? 240 : STATS ? 256 : 232;
-  /* Softmax beside the product with V: P is in flight with it. Its registers go to the statistics. */
-  static constexpr bool OVERLAPS = !STATS;
-  static constexpr bool IN_TURN = GROUPS > 1 && DIM <= 128 && OVERLAPS;
+  /* Memory: Q, tiles of K, as many of V, barriers. */
   static constexpr int PANELS = (DIM + PANEL - 1) / PANEL;
-  static constexpr int STAGES = DIM <= 64 ? 3 : 2; /* tiles of K, and as many of V */
+  static constexpr int STAGES = DIM <= 64 ? 3 : 2;
   static constexpr int TILE_BYTES = PANELS * KEYS * PANEL_PITCH;
   static constexpr int QUERY_BYTES = PANELS * ROWS * PANEL_PITCH;
   static constexpr int KEYS_AT = QUERY_BYTES;
   static constexpr int VALUES_AT = KEYS_AT + STAGES * TILE_BYTES;
   static constexpr int BARRIERS_AT = VALUES_AT + STAGES * TILE_BYTES;
-  static constexpr int BARRIERS = 2 * (1 + 2 * STAGES);
-  static constexpr int SMEM_BYTES = BARRIERS_AT + BARRIERS * 8 + TILE_ALIGN;
+  static constexpr int PIPE_BYTES = BARRIERS_AT + TILE_ALIGN;
+  static constexpr int SMEM_MAX = 232448; /* of a block */
+  static constexpr int PIPES = GROUPS == 1 && 2 * PIPE_BYTES + TILE_ALIGN <= SMEM_MAX ? 2 : 1;
+  static constexpr int SMEM_BYTES = PIPES * PIPE_BYTES + TILE_ALIGN;
+  /* Registers of a thread; two warpgroups have as many as a thread can have anyway. */
+  static constexpr int CONSUMERS = GROUPS * PIPES;
+  static constexpr int THREADS = WARPGROUP * (CONSUMERS + 1);
+  static constexpr bool HANDS_OVER = CONSUMERS > 1;
+  static constexpr int PRODUCER_REGISTERS = 32;
+  static constexpr int CONSUMER_REGISTERS = CONSUMERS == 3 ? 160 : 240;
+  /* Softmax beside the product with V: P is in flight with it. Its registers go to the statistics. */
+  static constexpr bool OVERLAPS = !STATS;
+  static constexpr bool IN_TURN = GROUPS > 1 && DIM <= 128 && OVERLAPS;
   static_assert(DIM % 16 == 0 && KEYS % 16 == 0 && KEYS <= 256, "steps of wgmma, boxes of the TMA");
-  static_assert((PRODUCER_REGISTERS + GROUPS * CONSUMER_REGISTERS) * WARPGROUP * BLOCKS <= 65536,
-                "registers of a multiprocessor");
-  static_assert(BLOCKS * (SMEM_BYTES + 1024) <= 233472, "shared memory of a multiprocessor");
+  static_assert(PRODUCER_REGISTERS + CONSUMERS * CONSUMER_REGISTERS <= 512 || !HANDS_OVER,
+                "a multiprocessor has 512 for a thread of each warpgroup");
+  static_assert(4 * 8 * (1 + 2 * STAGES) <= TILE_ALIGN && SMEM_BYTES <= SMEM_MAX, "memory");
 };
 
 /* The block's memory from the first address on that the swizzle's period divides. */
