@@ -53,14 +53,15 @@ struct HopperPlan {
   static constexpr int CONSUMERS = GROUPS * PIPES;
   static constexpr int THREADS = WARPGROUP * (CONSUMERS + 1);
   static constexpr bool HANDS_OVER = CONSUMERS > 1;
-  static constexpr int PRODUCER_REGISTERS = 32;
+  static constexpr int PRODUCER_REGISTERS = CONSUMERS == 3 ? 32 : 24;
   static constexpr int CONSUMER_REGISTERS = CONSUMERS == 3 ? 160 : 240;
   /* Softmax beside the product with V: P is in flight with it. Its registers go to the statistics. */
   static constexpr bool OVERLAPS = !STATS;
   static constexpr bool IN_TURN = GROUPS > 1 && DIM <= 128 && OVERLAPS;
   static_assert(DIM % 16 == 0 && KEYS % 16 == 0 && KEYS <= 256, "steps of wgmma, boxes of the TMA");
-  static_assert(PRODUCER_REGISTERS + CONSUMERS * CONSUMER_REGISTERS <= 512 || !HANDS_OVER,
-                "a multiprocessor has 512 for a thread of each warpgroup");
+  static_assert(!HANDS_OVER || PRODUCER_REGISTERS + CONSUMERS * CONSUMER_REGISTERS <=
+                                   65536 / THREADS / 8 * 8 * (CONSUMERS + 1),
+                "what one gets another has given: the launch gives all threads the same, in eights");
   static_assert(4 * 8 * (1 + 2 * STAGES) <= TILE_ALIGN && SMEM_BYTES <= SMEM_MAX, "memory");
 };
 
