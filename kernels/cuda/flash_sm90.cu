@@ -1,5 +1,36 @@
 /* flash for Hopper: TMA, mbarriers and wgmma, one warpgroup that fetches and two or three that
- * compute, the softmax of one tile beside the products of another. flash_sm90_loop.h has the loop. */
+ * compute, the softmax of one tile beside the products of another: flash_sm90_loop.h.
+ *
+ * Ledger: what a tile of 64 rows and `keys` keys asks of a multiprocessor, in clocks, computed and
+ * not measured.
+ *   products  4096 FLOP a clock: keys * dim / 16
+ *   ex2       16 a clock: 4 * keys; less the eighth that goes by FMA at head dim 64
+ *   issue     an instruction a clock for each of four schedulers, a warp of the tile on each: the
+ *             loop over whole tiles as compiled, without the branch that rescales; 4.5 a logit
+ *             and thread are the softmax itself: max, FMA, ex2, add, half of a pack
+ *   memory    128 bytes a clock of shared memory: Q (2 KiB) and K (32 * keys) at each of dim / 16
+ *             steps, V (32 * dim) at each of keys / 16, and the TMA's writes of K and V, shared by
+ *             the warpgroups
+ *
+ *   dim  keys  groups | products  ex2  issue  memory | bound    | registers  shared memory
+ *    64   128    3    |      512  448    513     405 | issue    | 158 of 160   122 KiB
+ *    96   128    2    |      768  512    451     736 | products | 180 of 240   162 KiB
+ *   128   128    2    |     1024  512    465     896 | products | 192 of 240   162 KiB
+ *   128   176    2    |     1408  704    580    1184 | products | 227 of 240   210 KiB
+ *   192    96    2    |     1152  384    399    1056 | products | 200 of 240   194 KiB
+ *   256    80    2    |     1280  320    380    1216 | products | 220 of 240   226 KiB
+ *
+ * Head dim 96 lies in shared memory as two panels of 64 columns. Of registers S takes keys / 2, P
+ * half of that, O dim / 2; the rest are maxima, sums and addresses: neither 176 keys nor more than
+ * 64 columns leave room for a third group. A bound is reached as far as softmax and products
+ * overlap: in a warpgroup, where S of the next tile and P V of this one are in flight, and between
+ * warpgroups, which take turns. Shared memory is close behind the products: Q is read from it at
+ * every tile.
+ *
+ * At head dim 64 products, ex2 and issue are within a seventh of each other. With all weights by
+ * ex2 that column is 512 and issue 456, with every fourth by FMA they are 384 and 569. That sums
+ * rise by steps of 2^8 (RISE) spares nearly all of the rescaling, dim / 2 multiplications a tile.
+ */
 #include "cuda/flash_sm90_launch.h"
 
 /* The last rows of a head see the most keys under a causal mask: they come first. */
@@ -42,7 +73,8 @@ static bench_code flash_launch_plan(const bench_launch *launch) {
 }
 
 /* The table of choices: keys a tile, warpgroups that compute, switches. Sums of statistics take the
- * registers of a third warpgroup at head dim 64, and of the second one where tiles have 176 keys. */
+ * registers of a third warpgroup at head dim 64, and of the second one where tiles have 176 keys.
+ */
 template <typename T, bool STATS>
 static bench_code flash_launch_stats(const bench_launch *launch) {
   typedef HopperSwitches<0, 8> Plain;

@@ -2,9 +2,10 @@
  * other warpgroups empty. Two mbarriers a tile: `full` ends a phase when all bytes have landed,
  * `empty` when every consuming warp has said that it is done.
  *
- * Both sides count for themselves: `stage` goes round the ring, and `parity` is that of the phase of
- * `full` that the current round fills. The phase of `empty` that lets a stage be filled again is the
- * one before, so the producer asks for the other parity; on a fresh barrier that counts as over.
+ * Both sides count for themselves: `stage` goes round the ring, and `parity` is that of the phase
+ * of `full` that the current round fills. The phase of `empty` that lets a stage be filled again is
+ * the one before, so the producer asks for the other parity; on a fresh barrier that counts as
+ * over.
  *
  * A warp says it is done by one lane. All of its reads are over by then, as wgmma_wait() is for the
  * whole warp; what other warps of its warpgroup read they answer for themselves. */

@@ -45,8 +45,8 @@ template <typename Plan>
 static bench_code hopper_maps(const bench_launch *launch, HopperMaps *out) {
   const bench_attn *attn = launch->attn;
   const int64_t kv_heads = attn->batch * attn->heads_kv;
-  bench_code code = hopper_map(&out->q, attn, launch->q, attn->seq_q, attn->batch * attn->heads_q,
-                               Plan::ROWS);
+  bench_code code =
+      hopper_map(&out->q, attn, launch->q, attn->seq_q, attn->batch * attn->heads_q, Plan::ROWS);
   if (code == BENCH_OK) {
     code = hopper_map(&out->k, attn, launch->k, attn->seq_kv, kv_heads, Plan::KEYS);
   }

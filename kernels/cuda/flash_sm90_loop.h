@@ -1,17 +1,18 @@
 /* The Hopper attention loop: one warpgroup fetches, the others compute, each 64 rows of a head.
  *
- *   producer     one thread keeps the channels of Q, K and V full, tile after tile and block of rows
- *                after block of rows; it never waits for a result, so while consumers store one
- *                block's output the next one's tiles are on their way.
- *   consumers    with tile j's logits as weights P(j) in registers, start S = Q K(j+1), then
- *                O += P(j) V(j); as soon as S is there run its softmax, while the tensor cores are
- *                still at work on O; and pack P(j+1) when O is done with P(j).
- *   in turn      up to head dim 128 consumers start products one after the other, so that one's
- *                softmax runs while another has the tensor cores.
+ *   producer   one thread keeps the channels of Q, K and V full, tile after tile and block of rows
+ *              after block of rows. It waits for no result: while consumers store the output of
+ *              some rows, the next ones' tiles are on their way.
+ *   consumers  with tile j's weights P(j) in registers, start S = Q K(j+1), then O += P(j) V(j);
+ *              as soon as S is there run its softmax, while the tensor cores are at work on O; and
+ *              pack P(j+1) when O is done with P(j).
+ *   turns      up to head dim 128 consumers start their products one after the other, so that
+ *              one's softmax runs while another has the tensor cores.
  *
  * Tiles that a warpgroup's rows see whole go through a loop without mask code. The grid is as large
- * as the GPU, and of its P pipes pipe p takes places p, 2 P - 1 - p, 2 P + p ... of an order in which heavy
- * blocks of rows come first: forth and back, so that none gets the heavier one of every pair. */
+ * as the GPU. Of all its P pipes, pipe p takes places p, 2 P - 1 - p, 2 P + p and so on of an order
+ * in which heavy blocks of rows come first: forth and back, so that none gets the heavier one of
+ * every pair. */
 #ifndef BENCH_CUDA_FLASH_SM90_LOOP_H
 #define BENCH_CUDA_FLASH_SM90_LOOP_H
 

@@ -6,12 +6,12 @@
 #include "cuda/device.h"
 
 #define WARPGROUP 128
-#define PANEL 64         /* columns of a panel: 128 bytes, the span of the swizzle */
-#define PANEL_PITCH 128  /* bytes from a row of a panel to the next */
-#define TILE_ALIGN 1024  /* period of the swizzle, in bytes */
+#define PANEL 64        /* columns of a panel: 128 bytes, the span of the swizzle */
+#define PANEL_PITCH 128 /* bytes from a row of a panel to the next */
+#define TILE_ALIGN 1024 /* period of the swizzle, in bytes */
 
 /* What a launch may choose besides the sizes.
- *   POLYNOMIAL  every how manieth weight is 2^x by FMA in place of the special function unit; 0: none
+ *   POLYNOMIAL  of how many weights one is 2^x by FMA, not by the special function unit; 0: none
  *   RISE        by how much, in log2, a maximum must rise before sums are taken to the new one;
  *               until then weights are up to 2^RISE, which cancels in the end
  *   LISTS       whether the mask may be a block list; a plan for simple masks saves registers */
@@ -55,13 +55,14 @@ struct HopperPlan {
   static constexpr bool HANDS_OVER = CONSUMERS > 1;
   static constexpr int PRODUCER_REGISTERS = CONSUMERS == 3 ? 32 : 24;
   static constexpr int CONSUMER_REGISTERS = CONSUMERS == 3 ? 160 : 240;
-  /* Softmax beside the product with V: P is in flight with it. Its registers go to the statistics. */
+  /* Softmax beside the product with V. With statistics the registers of P go to their sums. */
   static constexpr bool OVERLAPS = !STATS;
   static constexpr bool IN_TURN = GROUPS > 1 && DIM <= 128 && OVERLAPS;
   static_assert(DIM % 16 == 0 && KEYS % 16 == 0 && KEYS <= 256, "steps of wgmma, boxes of the TMA");
-  static_assert(!HANDS_OVER || PRODUCER_REGISTERS + CONSUMERS * CONSUMER_REGISTERS <=
-                                   65536 / THREADS / 8 * 8 * (CONSUMERS + 1),
-                "what one gets another has given: the launch gives all threads the same, in eights");
+  static_assert(
+      !HANDS_OVER || PRODUCER_REGISTERS + CONSUMERS * CONSUMER_REGISTERS <=
+                         65536 / THREADS / 8 * 8 * (CONSUMERS + 1),
+      "what one gets another has given: the launch gives all threads the same, in eights");
   static_assert(4 * 8 * (1 + 2 * STAGES) <= TILE_ALIGN && SMEM_BYTES <= SMEM_MAX, "memory");
 };
 

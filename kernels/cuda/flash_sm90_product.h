@@ -18,13 +18,14 @@ BENCH_DEVICE_FN float (&accumulators(float (&tile)[1][COLUMNS][4]))[COLUMNS * 4]
   return reinterpret_cast<float(&)[COLUMNS * 4]>(tile);
 }
 
-/* The operand `bytes` further on: the address is in the low word, and does not overflow its field. */
+/* The operand `bytes` further on: the address is in the low word, and does not overflow its field.
+ */
 BENCH_DEVICE_FN uint64_t operand_at(uint64_t operand, int bytes) {
   return (operand & ~UINT64_C(0xffffffff)) | (uint32_t)((uint32_t)operand + (bytes >> 4));
 }
 
-/* The same address, to a compiler another: else it would make the operands of Q once, outside of the
- * loop, and hold each in two registers. */
+/* The same address, to a compiler another: else it would make the operands of Q once, outside of
+ * the loop, and hold each in two registers. */
 BENCH_DEVICE_FN smem_addr address_again(smem_addr address) {
   float held[1] = {bits_float(address)};
   wgmma_pin(held);

@@ -49,9 +49,8 @@ BENCH_DEVICE_FN void hide_tile(FlashScores<Plan> &scores, const FlashTile &tile,
   for (int slice = (Plan::KEYS + 63) / 64 - 1; slice >= 0; slice--) {
     part.key = tile.key + 64 * slice;
     hide_slice(scores, slice,
-               KEPT || mask.blocks.block == 0
-                   ? tile_row_bits<KEPT>(part, mask, row)
-                   : walk_dense_bits(mask, part.key, head, row, left));
+               KEPT || mask.blocks.block == 0 ? tile_row_bits<KEPT>(part, mask, row)
+                                              : walk_dense_bits(mask, part.key, head, row, left));
   }
 }
 

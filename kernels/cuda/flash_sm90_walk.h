@@ -1,9 +1,9 @@
 /* The walk of flash_walk.h for the Hopper loop, where the warpgroup that fetches and those that
- * compute each follow it for themselves. All that decides about it comes from the launch's parameters
- * and from memory that no one writes, by addresses that are the same in all threads: so ptxas sees
- * that loops over it are too, and keeps its numbers, and those of the channels, in uniform
- * registers. What the producer would tell through shared memory went to ordinary ones, of which there
- * are none to spare at head dim 64.
+ * compute each follow it for themselves. All that decides about it comes from the launch's
+ * parameters and from memory that no one writes, by addresses that are the same in all threads: so
+ * ptxas sees that loops over it are too, and keeps its numbers, and those of the channels, in
+ * uniform registers. What the producer would tell through shared memory went to ordinary ones, of
+ * which there are none to spare at head dim 64.
  *
  * Of a list the entry of the tile ahead is asked for while the one in hand is worked on. */
 #ifndef BENCH_CUDA_FLASH_SM90_WALK_H

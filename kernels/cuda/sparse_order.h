@@ -1,6 +1,6 @@
-/* The order in which `sparse` kernels take the block rows of a list: those with the most kept blocks
- * first, as the last blocks of a grid run alone. A first kernel sorts the block rows of each pattern:
- * a counting sort by one block of threads, into the launch's workspace. */
+/* The order in which `sparse` kernels take the block rows of a list: those with the most kept
+ * blocks first, as the last blocks of a grid run alone. A first kernel sorts the block rows of each
+ * pattern: a counting sort by one block of threads, into the launch's workspace. */
 #ifndef BENCH_CUDA_SPARSE_ORDER_H
 #define BENCH_CUDA_SPARSE_ORDER_H
 
@@ -44,8 +44,8 @@ BENCH_DEVICE_FN void sparse_scan(uint32_t *bins, int columns, uint32_t *sums) {
 
 /* Sorts the block rows of pattern block_x(). bins: [patterns][columns + 1]. Rows of equal weight
  * come in any order, which changes when a row is worked on and nothing else. */
-static BENCH_KERNEL_FN(SORT_THREADS)
-void sparse_sort(bench_blocklist list, int columns, int32_t *order, uint32_t *bins) {
+static BENCH_KERNEL_FN(SORT_THREADS) void sparse_sort(bench_blocklist list, int columns,
+                                                      int32_t *order, uint32_t *bins) {
   BENCH_SHARED(uint32_t, sums, [SORT_THREADS]);
   const int64_t pattern = block_x();
   const int rows = (int)list.rows;

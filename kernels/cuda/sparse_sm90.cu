@@ -1,9 +1,9 @@
-/* sparse for Hopper: the loop of flash_sm90_loop.h over the kept blocks of the mask alone, in the order
- * of sparse_order.h. A window, with or without a sink, needs no list.
+/* sparse for Hopper: the loop of flash_sm90_loop.h over the kept blocks of the mask alone, in the
+ * order of sparse_order.h. A window, with or without a sink, needs no list.
  *
  * The rows of a block of threads belong to one block row, and its tiles of keys to one block. Mask
- * blocks of 128 and its multiples are worked on by two warpgroups in turn, as in flash. Blocks of 64
- * leave one warpgroup to compute; up to head dim 128 a block of threads then has two pipes. */
+ * blocks of 128 and its multiples are worked on by two warpgroups in turn, as in flash. Blocks of
+ * 64 leave one warpgroup to compute; up to head dim 128 a block of threads then has two pipes. */
 #include "cuda/flash_sm90_launch.h"
 #include "cuda/sparse_order.h"
 
@@ -18,8 +18,8 @@ template <typename T, typename Plan>
 BENCH_KERNEL_FN(Plan::THREADS)
 void sparse_sm90_blocks(const BENCH_GRID_CONSTANT dev_tensor_map q,
                         const BENCH_GRID_CONSTANT dev_tensor_map k,
-                        const BENCH_GRID_CONSTANT dev_tensor_map v, FlashShape shape,
-                        MaskRows mask, SparseOrder order, FlashTensors<T> tensors) {
+                        const BENCH_GRID_CONSTANT dev_tensor_map v, FlashShape shape, MaskRows mask,
+                        SparseOrder order, FlashTensors<T> tensors) {
   BENCH_DYN_SMEM(memory, 128);
   const HopperWork<T, SparseOrder> work = {&q, &k, &v, shape, mask, order, tensors};
   hopper_block<T, Plan, true>(work, hopper_memory(memory));

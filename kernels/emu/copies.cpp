@@ -79,7 +79,6 @@ void copy_wait(int newest, Site at) {
   }
   thread.committed.erase(thread.committed.begin(),
                          thread.committed.begin() + (std::ptrdiff_t)groups);
-  clock_tick(thread);
   land(thread, count);
 }
 

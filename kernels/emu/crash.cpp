@@ -2,7 +2,7 @@
  * instead, on a stack of its own, for its own may be what has run out. Under AddressSanitizer,
  * which knows more, the report is left to it. */
 #include <csignal>
-#include <cstdlib>
+#include <cstdio>
 
 #include "emu/internal.h"
 #include "emu/sanitizer.h"
@@ -31,13 +31,20 @@ bool is_stack_overflow() {
   return byte < stack && byte >= stack - 4096;
 }
 
+/* No frame stands below this one, so nothing can be thrown. */
 [[noreturn]] void report() {
-  const Site at = {code, 0};
+  std::string text = place_text({code, 0}) + ": block " + std::to_string(self->block->index) +
+                     ", thread " + std::to_string(self->index) + ": ";
   if (is_stack_overflow()) {
-    fail(at, "the thread's stack is full");
+    text += "the thread's stack is full";
+  } else {
+    char address[32];
+    snprintf(address, sizeof address, "%p", touched);
+    text += std::string("touches memory that is not there: ") + address +
+            "; the last operation before it is at " + place_text(self->last);
   }
-  fail(at, "touches memory that is not there: %p; the last operation before it is at %s", touched,
-       place_text(self->last).c_str());
+  keep_fault(text);
+  abandon_here();
 }
 
 void on_signal(int number, siginfo_t *info, void *context) {

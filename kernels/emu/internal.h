@@ -16,7 +16,10 @@ bool has_fault();
 std::string address_text(const void *address);
 
 /* scheduler.cpp */
-[[noreturn]] void abandon(); /* the launch: back to the host, which runs no more of it */
+/* Ends the launch, whose fault is kept: back to the host, which runs no more of it. The first
+ * leaves what stands on the thread's stack as a return would; the second leaves it as it is. */
+[[noreturn]] void abandon();
+[[noreturn]] void abandon_here();
 void make_ready(Thread &thread);
 /* Runs the group's threads, all of them ready, until all have ended or a fault is kept. */
 void run_group(Group &group, void (*body)(void *), void *argument);

@@ -14,7 +14,7 @@ namespace {
 /* Turns in which all that is left has polled in vain. */
 constexpr int POLLS_MAX = 20000;
 
-struct Stopped {}; /* thrown where the host's own stack has found a fault */
+struct Stopped {}; /* thrown by whoever has found a fault, to the foot of its own stack */
 
 /* Takes by the schedule: the oldest, the newest, or any. */
 template <typename Item>
@@ -83,9 +83,7 @@ void give_way(bool ends) {
   self = from;
 }
 
-void thread_entry() {
-  fiber_entered();
-  Thread &thread = *self;
+void run_thread(Thread &thread) {
   kernel_body(kernel_argument);
   copies_end(thread);
   if (thread.block->extension != nullptr) {
@@ -97,6 +95,19 @@ void thread_entry() {
   has_progress = true;
   meeting_loses(thread);
   barriers_lose(thread);
+}
+
+void thread_entry() {
+  fiber_entered();
+  bool has_ended = false;
+  try {
+    run_thread(*self);
+    has_ended = true;
+  } catch (const Stopped &) { /* the fault is kept */
+  }
+  if (!has_ended) {
+    abandon_here();
+  }
   give_way(true);
 }
 
@@ -107,7 +118,6 @@ std::string state_text(const Waiting &waiting) {
   }
   return text;
 }
-
 /* One line for threads in a row that wait for the same. */
 std::string waiters_text() {
   std::string text;
@@ -191,9 +201,10 @@ void random_start() {
 }
 
 void abandon() {
-  if (self == nullptr) {
-    throw Stopped();
-  }
+  throw Stopped();
+}
+
+void abandon_here() {
   Thread *from = self;
   self = nullptr;
   fiber_switch(from->fiber, host, true);

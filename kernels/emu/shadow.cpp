@@ -153,11 +153,10 @@ void read_all(const Thread &thread, Block &block, uint32_t offset, uint32_t byte
               bool async) {
   ShadowMemory &shadow = block.shadow;
   const char *does = async ? "the asynchronous proxy reads" : "reads";
-  const Ticks &now = thread.clock.now.own;
-  const size_t slot = (size_t)thread.slot;
+  const uint32_t time = thread.clock.now.own[(size_t)thread.slot];
   each_cell(shadow, offset, bytes, false, [&](ShadowCell &cell, uint32_t place) {
     check_after_write(thread, cell, place, at, does, async);
-    add_reader(now, slot, now[slot], shadow, cell, at);
+    add_reader(thread.clock.now.own, (size_t)thread.slot, time, shadow, cell, at);
   });
 }
 
@@ -235,9 +234,9 @@ void race_land(Block &block, uint32_t offset, uint32_t bytes, const void *waited
     return;
   }
   learn(at.now, issued.now);
-  const auto act = agent_acts(block, waited_for, at);
+  const auto acts = agent_acts(block, waited_for, at);
   each_cell(block.shadow, offset, bytes, true, [&](ShadowCell &cell, uint32_t) {
-    set_writer(cell, act.first, act.second, false, issued_at);
+    set_writer(cell, acts.first, acts.second, false, issued_at);
   });
 }
 
@@ -256,9 +255,9 @@ void race_read_over(Block &block, uint32_t offset, uint32_t bytes, const void *w
   if (!options.race) {
     return;
   }
-  const auto act = agent_acts(block, waited_for, at);
+  const auto acts = agent_acts(block, waited_for, at);
   each_cell(block.shadow, offset, bytes, false, [&](ShadowCell &cell, uint32_t) {
-    add_reader(at.now.own, act.first, act.second, block.shadow, cell, issued_at);
+    add_reader(at.now.own, acts.first, acts.second, block.shadow, cell, issued_at);
   });
 }
 

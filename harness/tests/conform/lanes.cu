@@ -64,6 +64,35 @@ static void shuffle_fill(const conform_case *c, unsigned char *in) {
   }
 }
 
+/* ---- places: a grid of 3 blocks of 64 threads ---- */
+template <typename T>
+BENCH_KERNEL_FN_BLOCKS(64, 4)
+void place_kernel(const T *in, T *out) {
+  const int64_t me = block_x() * block_dim_x() + thread_x();
+  out[me] = (T)(load_global(in + me) + (T)(grid_x() * 1000 + block_dim_x()));
+}
+template <typename T>
+static bench_code place_launch(const conform_case *c, const void *in, void *out) {
+  (void)c;
+  return BENCH_LAUNCH(place_kernel<T>, 3, 64, 0, nullptr, static_cast<const T *>(in),
+                      static_cast<T *>(out));
+}
+template <typename T>
+static void place_fill(const conform_case *c, unsigned char *in) {
+  (void)c;
+  for (size_t i = 0; i < 192; i++) {
+    conform_put(in, i, (T)(i * 3));
+  }
+}
+template <typename T>
+static void place_expect(const conform_case *c, const unsigned char *in, unsigned char *out) {
+  (void)c;
+  (void)in;
+  for (size_t i = 0; i < 192; i++) {
+    conform_put(out, i, (T)(i * 3 + 3064));
+  }
+}
+
 /* ---- votes ---- */
 BENCH_KERNEL_FN(32) void vote_kernel(const uint32_t *in, uint32_t *out) {
   const int lane = thread_x();
@@ -205,12 +234,21 @@ static void atomics_expect(const conform_case *c, const unsigned char *in, unsig
   memcpy(out, &all, sizeof all);
 }
 
+#define PLACE(type)                                                                               \
+  {                                                                                               \
+    "thread_x, block_dim_x, block_x, grid_x, load_global " #type, 80, 192 * sizeof(type),         \
+        192 * sizeof(type), place_fill<type>, place_launch<type>, place_expect<type>, 0, 0, 0, 0, \
+        0                                                                                         \
+  }
 #define SHUFFLE(type, kind, operand)                                                           \
   {                                                                                            \
     "shuffle " #type " " #kind " " #operand, 80, 128, 128, shuffle_fill, shuffle_launch<type>, \
         shuffle_expect, 0, kind, operand, 0, 0                                                 \
   }
 static const conform_case cases[] = {
+    PLACE(float),
+    PLACE(int64_t),
+    PLACE(uint64_t),
     SHUFFLE(float, LANE, 3),
     SHUFFLE(int, LANE, 0),
     SHUFFLE(uint32_t, LANE, 31),

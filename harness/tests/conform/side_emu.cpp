@@ -3,14 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "conform_tables.h"
 #include "emu/emu.h"
 #include "side.h"
-
-#define DECLARE(file) extern "C" const conform_table conform_emu_##file;
-#define NAME(file) &conform_emu_##file,
-CONFORM_FILES(DECLARE)
-static const conform_table *const tables[] = {CONFORM_FILES(NAME)};
 
 static const char *open_emu(int *cc, char *device, size_t device_bytes) {
   static bench_error error;
@@ -42,6 +36,12 @@ static const char *finish() {
   return report;
 }
 
-const conform_side conform_emu = {
-    "emu", tables, sizeof tables / sizeof *tables, open_emu, emu_memory_take, release, copy,
-    copy,  finish};
+const conform_side conform_emu = {"emu",
+                                  conform_emu_entries,
+                                  conform_emu_entries_count,
+                                  open_emu,
+                                  emu_memory_take,
+                                  release,
+                                  copy,
+                                  copy,
+                                  finish};

@@ -2,13 +2,7 @@
 #include <cuda_runtime.h>
 #include <stdio.h>
 
-#include "conform_tables.h"
 #include "side.h"
-
-#define DECLARE(file) extern "C" const conform_table conform_cuda_##file;
-#define NAME(file) &conform_cuda_##file,
-CONFORM_FILES(DECLARE)
-static const conform_table *const tables[] = {CONFORM_FILES(NAME)};
 
 static const char *open_gpu(int *cc, char *device, size_t device_bytes) {
   cudaDeviceProp properties;
@@ -43,4 +37,5 @@ static const char *finish() {
 }
 
 const conform_side conform_gpu = {
-    "cuda", tables, sizeof tables / sizeof *tables, open_gpu, allocate, release, put, get, finish};
+    "cuda", conform_cuda_entries, conform_cuda_entries_count, open_gpu, allocate, release, put, get,
+    finish};

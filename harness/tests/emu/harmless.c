@@ -30,7 +30,7 @@ static void take_field(harmless_entry *entry, const char *line, const char *path
     const size_t length = strlen(fields[i].name);
     if (strncmp(line, fields[i].name, length) == 0 && fields[i].to[0] == '\0' &&
         strlen(line + length) < fields[i].bytes) {
-      strcpy(fields[i].to, line + length);
+      memcpy(fields[i].to, line + length, strlen(line + length) + 1);
       return;
     }
   }

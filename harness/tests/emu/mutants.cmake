@@ -6,11 +6,13 @@ bench_emu_mutant(naive_out_rescale cuda/naive.cu "out[e] * shrink + added" "out[
 bench_emu_mutant(naive_mask_edge cuda/naive.cu "c < count && mask_sees" "c <= count && mask_sees")
 bench_emu_mutant(naive_head_group cuda/naive.cu "head / shape.group * shape.seq_kv"
   "head * shape.seq_kv")
-bench_emu_mutant(naive_unguarded_store cuda/naive.cu "    if (d < head_dim) {" "    if (d <= head_dim) {")
+bench_emu_mutant(naive_unguarded_store cuda/naive.cu "    if (d < head_dim) {"
+  "    if (d <= head_dim) {")
 bench_emu_mutant(naive_row_index cuda/naive.cu "index % shape.seq_q" "index % shape.seq_kv")
 bench_emu_mutant(naive_lse_base cuda/naive.cu "max * ln2 + log_natural" "max + log_natural")
 bench_emu_mutant(naive_empty_row cuda/naive.cu "sum > 0 ? out[e] / sum : 0.0f" "out[e] / sum")
-bench_emu_mutant(naive_lane_stride cuda/naive.cu "d = lane; d < shape.head_dim" "d = lane; d < shape.head_dim - 1")
+bench_emu_mutant(naive_lane_stride cuda/naive.cu "d = lane; d < shape.head_dim"
+  "d = lane; d < shape.head_dim - 1")
 bench_emu_mutant(mask_window_edge cuda/mask_rows.h "i - rows.behind, sink, end"
   "i - rows.behind + 1, sink, end" cuda/naive.cu)
 bench_emu_mutant(mask_tile_bit cuda/mask_rows.h "row % block) * rows.blocks.words"

@@ -80,6 +80,78 @@ void two_writers(void **state) {
   expect_race(flag_kernel, 1, 64, "writes shared address", static_cast<volatile int *>(nullptr));
 }
 
+/* In the order in which they come here: reads before the write, and a word before its half. */
+void late_writer_kernel(volatile int *out, int readers) {
+  BENCH_SHARED(int, box, [2]);
+  volatile int *cells = box;
+  if (thread_x() == 0) {
+    cells[0] = 7;
+  }
+  sync_threads();
+  if (thread_x() < readers) {
+    out[0] = cells[0];
+  } else if (thread_x() == 62) { /* 63 came to the barrier last, and goes on first */
+    AT cells[0] = 8;
+  }
+}
+
+void half_kernel(volatile int *) {
+  BENCH_SHARED(int, box, [2]);
+  volatile uint16_t *halves = reinterpret_cast<volatile uint16_t *>(box);
+  if (thread_x() == 0) {
+    *static_cast<volatile int *>(box) = 7;
+  } else if (thread_x() == 32) {
+    AT halves[1] = 8;
+  }
+}
+
+/* Two have read, and the writer has waited for the second alone. */
+void one_of_two_kernel(volatile int *out) {
+  BENCH_SHARED(int, box, [2]);
+  volatile int *cells = box;
+  if (thread_x() == 0) {
+    out[0] = cells[0];
+  } else if (thread_x() >= 32) {
+    if (thread_x() == 32) {
+      out[1] = cells[0];
+    }
+    bar_sync<1>(64);
+    if (thread_x() == 64) {
+      AT cells[0] = 8;
+    }
+  }
+}
+
+void assert_first_race(bench_code code, const char *text) {
+  assert_int_equal(code, BENCH_ERR_DEVICE);
+  char place[64];
+  snprintf(place, sizeof place, "selftest_race_modes.cpp:%d", planted);
+  if (strstr(emu_fault(), text) == nullptr || strstr(emu_fault(), place) == nullptr) {
+    fail_msg("expected \"%s\" and %s in: %s", text, place, emu_fault());
+  }
+}
+
+void writes_come_after_reads(void **state) {
+  (void)state;
+  volatile int out[1];
+  for (int readers = 1; readers <= 3; readers++) {
+    set_options("race=1");
+    assert_first_race(BENCH_LAUNCH(late_writer_kernel, 1, 64, 0, nullptr, out, readers),
+                      "writes shared address 1056, which thread");
+    assert_non_null(strstr(emu_fault(), " read at"));
+  }
+  set_options("race=1");
+  assert_runs(BENCH_LAUNCH(late_writer_kernel, 1, 64, 0, nullptr, out, 0));
+  volatile int both[2];
+  set_options("race=1");
+  assert_first_race(BENCH_LAUNCH(one_of_two_kernel, 1, 96, 0, nullptr, both),
+                    "writes shared address 1056, which thread 0 read");
+  set_options("race=1");
+  assert_first_race(
+      BENCH_LAUNCH(half_kernel, 1, 64, 0, nullptr, static_cast<volatile int *>(nullptr)),
+      "writes shared address 1058, which thread 0 wrote");
+}
+
 /* A shuffle exchanges registers and orders no memory; a barrier of the warp does. */
 void warp_kernel(int *out, bool orders) {
   BENCH_SHARED(int, box, [32]);
@@ -274,6 +346,7 @@ int main() {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(missing_barriers),
       cmocka_unit_test(two_writers),
+      cmocka_unit_test(writes_come_after_reads),
       cmocka_unit_test(shuffles_order_nothing),
       cmocka_unit_test(neighbours_do_not_race),
       cmocka_unit_test(copies_need_a_barrier_behind_the_wait),

@@ -113,6 +113,25 @@ void ended_lanes_are_not_waited_for(void **state) {
   });
 }
 
+/* All but one wait at the barrier when that one returns. */
+void leaving_kernel(int leaves, int *out) {
+  if (thread_x() == leaves) {
+    return;
+  }
+  out[thread_x()] = sync_threads_or(thread_x() == 5);
+}
+
+void barriers_count_who_lives(void **state) {
+  (void)state;
+  in_every_schedule([] {
+    for (int leaves = 0; leaves < 64; leaves += 63) {
+      int out[64] = {0};
+      assert_runs(BENCH_LAUNCH(leaving_kernel, 1, 64, 0, nullptr, leaves, out));
+      assert_int_equal(out[1] + out[62], 2);
+    }
+  });
+}
+
 /* A value passed on through shared memory by every kind of barrier. */
 void barrier_kernel(int *out, int *flags) {
   BENCH_SHARED(int, box, [128]);
@@ -326,6 +345,7 @@ int main() {
       cmocka_unit_test(shuffles_move_values),
       cmocka_unit_test(votes_count_lanes),
       cmocka_unit_test(ended_lanes_are_not_waited_for),
+      cmocka_unit_test(barriers_count_who_lives),
       cmocka_unit_test(barriers_pass_values_on),
       cmocka_unit_test(named_barriers_hand_over),
       cmocka_unit_test(packs_round_to_even),
