@@ -4,7 +4,7 @@
  * Ledger: what a tile of 64 rows and `keys` keys asks of a multiprocessor, in clocks, computed and
  * not measured.
  *   products  4096 FLOP a clock: keys * dim / 16
- *   ex2       16 a clock: 4 * keys; less the eighth that goes by FMA at head dim 64
+ *   ex2       16 a clock: 4 * keys
  *   issue     an instruction a clock for each of four schedulers, a warp of the tile on each: the
  *             loop over whole tiles as compiled, without the branch that rescales; 4.5 a logit
  *             and thread are the softmax itself: max, FMA, ex2, add, half of a pack
@@ -13,7 +13,7 @@
  *             the warpgroups
  *
  *   dim  keys  groups | products  ex2  issue  memory | bound    | registers  shared memory
- *    64   128    3    |      512  448    513     405 | issue    | 158 of 160   122 KiB
+ *    64   128    3    |      512  512    456     405 | both     | 158 of 160   122 KiB
  *    96   128    2    |      768  512    451     736 | products | 180 of 240   162 KiB
  *   128   128    2    |     1024  512    465     896 | products | 192 of 240   162 KiB
  *   128   176    2    |     1408  704    580    1184 | products | 227 of 240   210 KiB
@@ -27,50 +27,12 @@
  * warpgroups, which take turns. Shared memory is close behind the products: Q is read from it at
  * every tile.
  *
- * At head dim 64 products, ex2 and issue are within a seventh of each other. With all weights by
- * ex2 that column is 512 and issue 456, with every fourth by FMA they are 384 and 569. That sums
- * rise by steps of 2^8 (RISE) spares nearly all of the rescaling, dim / 2 multiplications a tile.
- */
-#include "cuda/flash_sm90_launch.h"
-
-/* The last rows of a head see the most keys under a causal mask: they come first. */
-struct DenseOrder {};
-
-BENCH_DEVICE_FN bool order_rows(const DenseOrder &, const FlashShape &shape, const MaskRows &,
-                                int block_rows, int place, FlashRows &rows) {
-  int rank;
-  flash_place(shape, place, &rows.head, &rank);
-  rows.row = (shape.row_blocks - 1 - rank) * block_rows;
-  rows.last = min_i(rows.row + block_rows, shape.seq_q) - 1;
-  return true;
-}
-
-template <typename T, typename Plan>
-BENCH_KERNEL_FN(Plan::THREADS)
-void flash_sm90_blocks(const BENCH_GRID_CONSTANT dev_tensor_map q,
-                       const BENCH_GRID_CONSTANT dev_tensor_map k,
-                       const BENCH_GRID_CONSTANT dev_tensor_map v, FlashShape shape, MaskRows mask,
-                       FlashTensors<T> tensors) {
-  BENCH_DYN_SMEM(memory, 128);
-  HopperWork<T, DenseOrder> work = {&q, &k, &v, shape, mask, DenseOrder{}, tensors};
-  if constexpr (!Plan::LISTS) {
-    work.mask.blocks.block = 0; /* which the compiler now knows */
-  }
-  hopper_block<T, Plan, false>(work, hopper_memory(memory));
-}
-
-template <typename T, typename Plan>
-static bench_code flash_launch_plan(const bench_launch *launch) {
-  const FlashShape shape = flash_shape(launch->attn, Plan::ROWS);
-  HopperMaps maps;
-  const bench_code code = hopper_maps<Plan>(launch, &maps);
-  if (code != BENCH_OK) {
-    return code;
-  }
-  return BENCH_LAUNCH((flash_sm90_blocks<T, Plan>), hopper_grid<Plan>(shape), Plan::THREADS,
-                      Plan::SMEM_BYTES, launch->stream, maps.q, maps.k, maps.v, shape,
-                      mask_rows_of(launch), flash_tensors<T>(launch));
-}
+ * At head dim 64 products, ex2 and issue are within an eighth of each other. With every eighth
+ * weight by FMA (sm90_fma) ex2 is 448 and issue 513, with every fourth 384 and 569; the cubic's
+ * error of 1e-4 would show in the statistics, so that it is a variant to be measured first. That
+ * sums rise by steps of 2^8 (RISE) spares nearly all of the rescaling, dim / 2 multiplications a
+ * tile: sm90_rescale is without. */
+#include "cuda/flash_sm90_kernel.h"
 
 /* The table of choices: keys a tile, warpgroups that compute, switches. Sums of statistics take the
  * registers of a third warpgroup at head dim 64, and of the second one where tiles have 176 keys.
@@ -79,10 +41,9 @@ template <typename T, bool STATS>
 static bench_code flash_launch_stats(const bench_launch *launch) {
   typedef HopperSwitches<0, 8> Plain;
   typedef HopperSwitches<0, 8, false> Simple; /* no lists */
-  typedef HopperSwitches<8, 8> Mixed;         /* every eighth weight by FMA */
   const int64_t dim = launch->attn->head_dim;
   if (dim <= 64) {
-    return flash_launch_plan<T, HopperPlan<64, 128, STATS ? 2 : 3, STATS, Mixed>>(launch);
+    return flash_launch_plan<T, HopperPlan<64, 128, STATS ? 2 : 3, STATS, Plain>>(launch);
   }
   if (dim <= 96) {
     return flash_launch_plan<T, HopperPlan<96, 128, 2, STATS, Plain>>(launch);

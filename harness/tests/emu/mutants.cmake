@@ -59,8 +59,8 @@ bench_emu_mutant(flash_sm90_slice cuda/flash_sm90_softmax.h "tile.key + 64 * sli
   cuda/flash_sm90.cu)
 bench_emu_mutant(flash_sm90_shrink cuda/flash_sm90_softmax.h "shrink[i / 2]" "shrink[i % 2]"
   cuda/flash_sm90.cu)
-bench_emu_mutant(flash_sm90_polynomial cuda/flash_exp2.h "(float_bits(n) << 23)"
-  "(float_bits(n) << 22)" cuda/flash_sm90.cu)
+bench_emu_mutant(flash_sm90_fma_exponent cuda/flash_exp2.h "(float_bits(n) << 23)"
+  "(float_bits(n) << 22)" cuda/flash_sm90_fma.cu)
 
 # sparse/sm90, with the order of its block rows.
 bench_emu_mutant(sparse_sm90_tile_ahead cuda/flash_sm90_walk.h "walk.rows.entries + walk.next.left - 1"
