@@ -55,8 +55,14 @@ static bench_code sparse_launch_as(const bench_launch *launch, const int32_t *or
   if (dim <= 64) {
     return sparse_launch_dim<T, 64, Plain>(launch, order);
   }
+  if (dim <= 96) {
+    return sparse_launch_dim<T, 96, Plain>(launch, order);
+  }
   if (dim <= 128) {
     return sparse_launch_dim<T, 128, Plain>(launch, order);
+  }
+  if (dim <= 192) {
+    return sparse_launch_dim<T, 192, Plain>(launch, order);
   }
   return sparse_launch_dim<T, 256, Plain>(launch, order);
 }
