@@ -76,7 +76,7 @@ bench_emu_mutant(sparse_sm90_wide_rows cuda/sparse_sm90.cu "launch->blocks->bloc
   "launch->blocks->block % 64 == 0")
 bench_emu_mutant(sparse_sm90_last_row cuda/sparse_sm90.cu
   "rows.row + block_rows, shape.seq_q) - 1" "rows.row + block_rows, shape.seq_q) - 2")
-bench_emu_mutant(sparse_sm90_pattern cuda/sparse_order.h "pattern * mask.blocks.rows + rank"
-  "rank" cuda/sparse_sm90.cu)
+bench_emu_mutant(sparse_sm90_heaviest cuda/sparse_order.h "first = columns - thread_x() * run"
+  "first = columns - 1 - thread_x() * run" cuda/sparse_sm90.cu)
 bench_emu_mutant(sparse_sm90_bins cuda/sparse_order.h
   "launch->workspace) + sparse_order_rows(attn)" "launch->workspace)" cuda/sparse_sm90.cu)
