@@ -38,41 +38,40 @@ struct FlashTensors {
   float *stats; /* NULL but with Plan::STATS */
 };
 
-/* What a thread needs to know of a masked tile lies in shared memory, as the registers are for the
- * products: the row for whose mask it stands, which is one that exists, if need be the last; and
- * with the dense walk over a list, that row's place in it. */
-template <typename Plan>
-BENCH_DEVICE_FN smem_addr mask_words(smem_addr memory) {
-  return memory + Plan::WORDS_AT + thread_x() * 8;
-}
+/* What a thread asks for in a masked tile alone: it lies in shared memory, as the registers are for
+ * the products. */
+struct FlashLane {
+  int row;  /* for whose mask this lane of its warp stands; it need not exist */
+  int left; /* with the dense walk over a list, that row's place in it */
+};
 
 template <typename Plan, bool KEPT>
-BENCH_DEVICE_FN void mask_words_begin(const MaskRows &mask, const FlashRows &rows, int warp_row,
-                                      smem_addr memory) {
-  const smem_addr words = mask_words<Plan>(memory);
-  const int row = min_i(rows.row + warp_row + thread_x() % Plan::WARP_ROWS, rows.last);
-  store_shared4(words, (uint32_t)row);
+BENCH_DEVICE_FN FlashLane lane_begin(const MaskRows &mask, const FlashRows &rows) {
+  const int warp = thread_x() / BENCH_WARP;
+  FlashLane lane = {rows.row + warp * Plan::WARP_ROWS + thread_x() % Plan::WARP_ROWS, 0};
   if (!KEPT && mask.blocks.block != 0) {
-    store_shared4(words + 4, (uint32_t)walk_entries(mask, rows.head, row));
+    lane.left = walk_entries(mask, rows.head, min_i(lane.row, rows.last));
   }
+  return lane;
 }
 
-/* The bits of a tile that this lane's row of the warp sees. */
+/* The warp's first row. */
+template <typename Plan>
+BENCH_DEVICE_FN int lane_warp_row(const FlashLane &lane) {
+  return lane.row - thread_x() % Plan::WARP_ROWS;
+}
+
+/* The bits of a tile that the lane's row sees. */
 template <typename Plan, bool KEPT>
 BENCH_DEVICE_FN uint64_t tile_bits(const FlashTile &tile, const MaskRows &mask,
-                                   const FlashRows &rows, smem_addr memory) {
+                                   const FlashRows &rows, FlashLane &lane) {
   if (tile_is_whole<Plan::KEYS, KEPT>(tile, mask, rows)) {
     return low_bits(Plan::KEYS);
   }
-  const smem_addr words = mask_words<Plan>(memory);
-  const int row = (int)load_shared4(words);
-  if (KEPT || mask.blocks.block == 0) {
-    return tile_row_bits<KEPT>(tile, mask, row) & low_bits(Plan::KEYS);
-  }
-  int left = (int)load_shared4(words + 4);
-  const uint64_t bits = walk_dense_bits(mask, tile.key, rows.head, row, left);
-  store_shared4(words + 4, (uint32_t)left);
-  return bits & low_bits(Plan::KEYS);
+  const int row = min_i(lane.row, rows.last);
+  return low_bits(Plan::KEYS) & (KEPT || mask.blocks.block == 0
+                                     ? tile_row_bits<KEPT>(tile, mask, row)
+                                     : walk_dense_bits(mask, tile.key, rows.head, row, lane.left));
 }
 
 /* S, the mask and the softmax of a tile: the weights. Lane n's `bits` are what row n of the warp
@@ -105,11 +104,12 @@ BENCH_DEVICE_FN FlashWeights<Plan> tile_weights(const FlashQuery<Plan> &query, s
  * turns. */
 template <typename T, typename Plan, bool KEPT>
 BENCH_DEVICE_FN void query_load(FlashQuery<Plan> &query, FlashRing<T, Plan, KEPT> &ring,
-                                const MaskRows &mask, const T *q, int rows, int warp_row) {
+                                const MaskRows &mask, const T *q, int rows) {
   constexpr int ITEMS = Plan::SLOTS - 1;
   constexpr int BESIDE = Plan::SLOTS - Plan::Q_SLOTS < ITEMS ? Plan::SLOTS - Plan::Q_SLOTS : ITEMS;
   const smem_addr place = ring.memory + (Plan::SLOTS - Plan::Q_SLOTS) * Plan::SLOT_BYTES;
-  query.lane = flash_lane<Plan::DIM>(place + warp_row * Plan::DIM * 2);
+  const int warp = thread_x() / BENCH_WARP;
+  query.lane = flash_lane<Plan::DIM>(place + warp * Plan::WARP_ROWS * Plan::DIM * 2);
   flash_copy<T, Plan::DIM, Plan::ROWS, Plan::THREADS>(place, q, rows, ring.head_dim);
   if constexpr (Plan::Q_STAYS) {
     cp_async_commit();
@@ -128,7 +128,7 @@ BENCH_DEVICE_FN void query_load(FlashQuery<Plan> &query, FlashRing<T, Plan, KEPT
 template <typename T, typename Plan, bool KEPT>
 BENCH_DEVICE_FN void flash_tiles(const FlashShape &shape, const MaskRows &mask,
                                  const FlashQuery<Plan> &query, FlashRing<T, Plan, KEPT> &ring,
-                                 int warp_row, FlashState<Plan> &state, FlashSums<Plan> &sums) {
+                                 FlashLane *lanes, FlashState<Plan> &state, FlashSums<Plan> &sums) {
   for (;;) {
     const int keys = ring_turn<false>(ring, mask);
     const FlashTile tile = ring.tiles[keys];
@@ -136,13 +136,14 @@ BENCH_DEVICE_FN void flash_tiles(const FlashShape &shape, const MaskRows &mask,
       break;
     }
     const FlashRows rows = *ring.rows;
-    const uint64_t bits = tile_bits<Plan, KEPT>(tile, mask, rows, ring.memory);
+    FlashLane &lane = lanes[thread_x()];
+    const uint64_t bits = tile_bits<Plan, KEPT>(tile, mask, rows, lane);
     const bool sees = warp_any(bits != 0);
     FlashWeights<Plan> weights;
     if (sees) {
       weights =
           tile_weights<T>(query, ring.memory + keys * Plan::SLOT_BYTES, bits, shape.scale_log2,
-                          rows.row + warp_row + (int)mask.shift, tile.key, state, sums);
+                          lane_warp_row<Plan>(lane) + (int)mask.shift, tile.key, state, sums);
     }
     const int values = ring_turn<true>(ring, mask);
     if (sees) {
@@ -151,12 +152,13 @@ BENCH_DEVICE_FN void flash_tiles(const FlashShape &shape, const MaskRows &mask,
   }
 }
 
-/* `rows` and `tiles` are in shared memory, `walk` is where the rows' walk begins. */
+/* `rows`, `tiles` and `lanes` are in shared memory, `walk` is where the rows' walk begins. */
 template <typename T, typename Plan, bool KEPT>
 BENCH_DEVICE_FN void flash_rows(const FlashShape &shape, const MaskRows &mask,
                                 const FlashRows &rows, const FlashWalk &walk, FlashTile *tiles,
-                                const FlashTensors<T> &tensors, smem_addr memory) {
-  const int warp_row = thread_x() / BENCH_WARP * Plan::WARP_ROWS;
+                                FlashLane *lanes, const FlashTensors<T> &tensors,
+                                smem_addr memory) {
+  lanes[thread_x()] = lane_begin<Plan, KEPT>(mask, rows);
   FlashState<Plan> state;
   FlashSums<Plan> sums;
   state_begin(state);
@@ -166,13 +168,11 @@ BENCH_DEVICE_FN void flash_rows(const FlashShape &shape, const MaskRows &mask,
                                      shape.seq_kv, shape.head_dim, 0,     walk};
     FlashQuery<Plan> query;
     const int64_t first = (int64_t)rows.head * shape.seq_q + rows.row;
-    query_load(query, ring, mask, tensors.q + first * shape.head_dim, rows.last - rows.row + 1,
-               warp_row);
-    mask_words_begin<Plan, KEPT>(mask, rows, warp_row, memory);
-    flash_tiles(shape, mask, query, ring, warp_row, state, sums);
+    query_load(query, ring, mask, tensors.q + first * shape.head_dim, rows.last - rows.row + 1);
+    flash_tiles(shape, mask, query, ring, lanes, state, sums);
   }
   const int64_t head = (int64_t)rows.head * shape.seq_q; /* its first row in O */
-  const int row = rows.row + warp_row;
+  const int row = lane_warp_row<Plan>(lanes[thread_x()]);
   if constexpr (Plan::STATS) {
     sums_store(sums, state, tensors.stats + head * BENCH_FUSED_STATS, row, shape.seq_q,
                (int)mask.shift);
@@ -188,6 +188,7 @@ BENCH_DEVICE_FN void flash_block(const FlashShape &shape, const MaskRows &mask, 
   BENCH_SHARED(FlashRows, rows, [1]);
   BENCH_SHARED(FlashWalk, walk, [1]);
   BENCH_SHARED(FlashTile, tiles, [Plan::SLOTS]);
+  BENCH_SHARED(FlashLane, lanes, [Plan::THREADS]);
   if (thread_x() == 0) {
     rows[0].head = head;
     rows[0].row = row;
@@ -196,7 +197,8 @@ BENCH_DEVICE_FN void flash_block(const FlashShape &shape, const MaskRows &mask, 
     walk[0] = walk_begin<Plan::KEYS, KEPT>(mask, rows[0]);
   }
   sync_threads();
-  flash_rows<T, Plan, KEPT>(shape, mask, rows[0], walk[0], tiles, tensors, flash_memory(memory));
+  flash_rows<T, Plan, KEPT>(shape, mask, rows[0], walk[0], tiles, lanes, tensors,
+                            flash_memory(memory));
 }
 
 /* The head and the rank of its block of rows that block `index` of the grid works on. Within a

@@ -25,14 +25,13 @@ struct FlashPlan {
   static constexpr int WARP_ROWS = ROW_TILES * MMA_ROWS;
   static constexpr int THREADS = ROWS / WARP_ROWS * BENCH_WARP;
   /* Q stays in registers where they suffice; then the ring has held it at the start. */
-  static constexpr bool Q_STAYS = DIM <= 64 || DIM == 192 || (DIM == 256 && !STATS);
-  static constexpr int SLOTS = DIM <= 64 || DIM == 192 ? 4 : DIM <= 128 ? 3 : Q_STAYS ? 6 : 2;
+  static constexpr bool Q_STAYS = DIM <= 64 || (DIM >= 192 && !STATS);
+  static constexpr int SLOTS = DIM <= 64 ? 4 : DIM <= 128 ? 3 : !Q_STAYS ? 2 : DIM == 192 ? 4 : 6;
   static constexpr int SLOT_BYTES = KEYS * DIM * 2;
   static constexpr int Q_BYTES = ROWS * DIM * 2;
   static constexpr int Q_SLOTS = Q_STAYS ? (Q_BYTES + SLOT_BYTES - 1) / SLOT_BYTES : 0;
-  /* Ring, Q if it does not stay, and two words a thread that only a masked tile asks for. */
-  static constexpr int WORDS_AT = SLOTS * SLOT_BYTES + (Q_STAYS ? 0 : Q_BYTES);
-  static constexpr int SMEM_BYTES = WORDS_AT + THREADS * 8 + SMEM_ALIGN;
+  static constexpr int SMEM_BYTES =
+      SLOTS * SLOT_BYTES + (Q_STAYS ? 0 : Q_BYTES) + SMEM_ALIGN; /* dynamic; more is static */
   /* Blocks that a multiprocessor is to hold: it has 65536 registers. */
   static constexpr int BLOCKS = THREADS <= 64 ? 4 : THREADS <= 128 ? 2 : 1;
   static_assert(SLOTS > Q_SLOTS && SLOTS >= 2, "the first K tile is loaded beside Q");

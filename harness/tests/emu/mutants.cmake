@@ -32,6 +32,48 @@ bench_emu_mutant(cublas_last_weight peers/cublas.cu
   "j < shape.seq_kv - 1 ? exp2_approx(scores[j] - base) * scale : 0.0f")
 bench_emu_mutant(cublas_empty_row peers/cublas.cu "sees_nothing ? 0.0f : most" "most")
 
+set(flash cuda/flash_mma.cu)
+bench_emu_mutant(flash_swizzle cuda/flash_plan.h "step % PERIOD * 32" "step % PERIOD * 16" ${flash})
+bench_emu_mutant(flash_rows_copied cuda/flash_plan.h "row < rows - n" "row <= rows - n" ${flash})
+bench_emu_mutant(flash_key_fragment cuda/flash_product.h "q[m], pair[0], pair[2]"
+  "q[m], pair[0], pair[1]" ${flash})
+bench_emu_mutant(flash_weight_fragment cuda/flash_softmax.h "2 * k + i / 2" "2 * k + i % 2" ${flash})
+bench_emu_mutant(flash_sum_rescale cuda/flash_softmax.h "state.sum[m][half] *= shrink"
+  "state.sum[m][half] *= 1" ${flash})
+bench_emu_mutant(flash_out_rescale cuda/flash_softmax.h "2 * half + 1] *= shrink" "2 * half + 1] *= 1"
+  ${flash})
+bench_emu_mutant(flash_empty_base cuda/flash_softmax.h "max == minus_infinity() ? 0.0f : max" "max"
+  ${flash})
+bench_emu_mutant(flash_stage cuda/flash_ring.h "slot == 0 ? Plan::SLOTS - 1 : slot - 1" "slot" ${flash})
+bench_emu_mutant(flash_wait_late cuda/flash_ring.h "cp_async_wait<Plan::SLOTS - 2>"
+  "cp_async_wait<Plan::SLOTS - 1>" ${flash})
+bench_emu_mutant(flash_mask_edge cuda/flash_walk.h "min_i(i + (int)mask.ahead + 1, (int)mask.seq_kv)"
+  "min_i(i + (int)mask.ahead, (int)mask.seq_kv)" ${flash})
+bench_emu_mutant(flash_whole_tile cuda/flash_walk.h "tile.key >= rows.last + shift"
+  "tile.key >= rows.row + shift" ${flash})
+bench_emu_mutant(flash_sink_walk cuda/flash_walk.h "walk.key = min_i(walk.key, rows.sink_last)"
+  "walk.key = -KEYS" ${flash})
+bench_emu_mutant(flash_head_group cuda/flash_loop.h "(int64_t)(head / shape.group)" "(int64_t)head"
+  ${flash})
+bench_emu_mutant(flash_unguarded_store cuda/flash_output.h "own < seq_q && column"
+  "own <= seq_q && column" ${flash})
+
+set(sparse cuda/sparse_mma.cu)
+bench_emu_mutant(sparse_sort_clear cuda/sparse_order.h "bins[c] = 0" "bins[c] += 0" ${sparse})
+bench_emu_mutant(sparse_sort_place cuda/sparse_order.h "place += count" "place += count > 0"
+  ${sparse})
+bench_emu_mutant(sparse_sort_heaviest cuda/sparse_order.h "columns - thread_x() * run"
+  "columns - 1 - thread_x() * run" ${sparse})
+bench_emu_mutant(sparse_next_column cuda/flash_walk.h "rows.entries + walk.left - 2"
+  "rows.entries + walk.left - 1" ${sparse})
+bench_emu_mutant(sparse_tile_of_block cuda/flash_walk.h
+  "mask.blocks.tile + rows.entries + walk.left - 1" "mask.blocks.tile + rows.entries" ${sparse})
+bench_emu_mutant(sparse_block_parts cuda/flash_walk.h "--walk.part < 0" "--walk.part <= 0" ${sparse})
+bench_emu_mutant(sparse_block_begin cuda/flash_walk.h "tile->begin = walk.key - walk.part * KEYS"
+  "tile->begin = walk.key" ${sparse})
+bench_emu_mutant(sparse_tile_row cuda/flash_walk.h "tile * list.block + row % block"
+  "tile * list.block + row % 64" ${sparse})
+
 # flash/sm90: the order of its parts, then places, then numbers.
 bench_emu_mutant(flash_sm90_parity cuda/flash_sm90_channel.h
   "channel_empty(channel), channel.parity ^ 1" "channel_empty(channel), channel.parity"
@@ -76,7 +118,5 @@ bench_emu_mutant(sparse_sm90_wide_rows cuda/sparse_sm90.cu "launch->blocks->bloc
   "launch->blocks->block % 64 == 0")
 bench_emu_mutant(sparse_sm90_last_row cuda/sparse_sm90.cu
   "rows.row + block_rows, shape.seq_q) - 1" "rows.row + block_rows, shape.seq_q) - 2")
-bench_emu_mutant(sparse_sm90_heaviest cuda/sparse_order.h "first = columns - thread_x() * run"
-  "first = columns - 1 - thread_x() * run" cuda/sparse_sm90.cu)
 bench_emu_mutant(sparse_sm90_bins cuda/sparse_order.h
   "launch->workspace) + sparse_order_rows(attn)" "launch->workspace)" cuda/sparse_sm90.cu)
