@@ -19,6 +19,7 @@ struct FlashPlan {
   static constexpr int DIM = DIM_;
   static constexpr int ROWS = ROWS_;
   static constexpr bool STATS = STATS_;
+  static constexpr int POLYNOMIAL = 0;                           /* softmax_weight */
   static constexpr int KEYS = DIM <= 192 ? 64 : 32;              /* of a tile of K or V */
   static constexpr int ROW_TILES = DIM <= 128 && !STATS ? 2 : 1; /* of 16 rows, of a warp */
   static constexpr int WARP_ROWS = ROW_TILES * MMA_ROWS;

@@ -8,6 +8,7 @@
 #ifndef BENCH_CUDA_FLASH_SOFTMAX_H
 #define BENCH_CUDA_FLASH_SOFTMAX_H
 
+#include "cuda/flash_exp2.h"
 #include "cuda/flash_plan.h"
 
 /* What a thread holds of its warp's rows. */
@@ -131,6 +132,17 @@ BENCH_DEVICE_FN void softmax_shrink(FlashState<Plan> &state,
   }
 }
 
+/* The weight 2^x of the thread's n-th key of a tile. */
+template <typename Plan>
+BENCH_DEVICE_FN float softmax_weight(float x, int n) {
+  if constexpr (Plan::POLYNOMIAL > 0) {
+    if (n % Plan::POLYNOMIAL == Plan::POLYNOMIAL - 1) {
+      return exp2_polynomial(x);
+    }
+  }
+  return exp2_approx(x);
+}
+
 /* Turns logits into weights, and adds those of each row up. */
 template <typename Plan>
 BENCH_DEVICE_FN void softmax_weigh(FlashState<Plan> &state, FlashScores<Plan> &scores,
@@ -144,7 +156,7 @@ BENCH_DEVICE_FN void softmax_weigh(FlashState<Plan> &state, FlashScores<Plan> &s
       BENCH_UNROLL
       for (int n = 0; n < Plan::KEYS / 4; n++) {
         float &score = scores.at[m][n / 2][2 * half + n % 2];
-        score = exp2_approx(fma_rn(score, scale, -base));
+        score = softmax_weight<Plan>(fma_rn(score, scale, -base), n);
         sum += score;
       }
       state.sum[m][half] += sum;

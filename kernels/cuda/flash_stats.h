@@ -72,6 +72,14 @@ BENCH_DEVICE_FN void sums_shrink(FlashSums<Plan> &sums, const FlashState<Plan> &
   }
 }
 
+/* The same number, to a compiler another: else it would hold the distances of all keys of a tile in
+ * registers from one loop to the next, to save one subtraction each. */
+BENCH_DEVICE_FN float sums_again(float from) {
+  float held[1] = {from};
+  wgmma_pin(held);
+  return held[0];
+}
+
 /* Adds the weights of tile keys within each window; `from` is the distance to the thread's first
  * key, `total` the sum of the row's weights. first and last are the warp's rows' positions. */
 template <typename Plan>
@@ -90,9 +98,10 @@ BENCH_DEVICE_FN void sums_windows(RowSums &row, const FlashScores<Plan> &scores,
       continue;
     }
     float part = 0;
+    const float first_d = sums_again(from);
     BENCH_UNROLL
     for (int n = 0; n < Plan::KEYS / 4; n++) {
-      const float d = fabsf(from - (float)(n / 2 * MMA_KEYS + n % 2));
+      const float d = fabsf(first_d - (float)(n / 2 * MMA_KEYS + n % 2));
       part += d < (float)tokens ? scores.at[0][n / 2][2 * half + n % 2] : 0.0f;
     }
     row.window[w] += part;
@@ -108,6 +117,7 @@ BENCH_DEVICE_FN void sums_first_tile(RowSums &row, const FlashScores<Plan> &scor
   const float second = scores.at[0][0][2 * half + 1];
   float beyond = 0;
   float beyond_d = 0;
+  from = sums_again(from);
   BENCH_UNROLL
   for (int n = 0; n < Plan::KEYS / 4; n++) {
     const float score = scores.at[0][n / 2][2 * half + n % 2];
@@ -143,7 +153,7 @@ BENCH_DEVICE_FN void sums_weigh(FlashSums<Plan> &sums, FlashState<Plan> &state,
     for (int n = 0; n < Plan::KEYS / 4; n++) {
       float &score = scores.at[0][n / 2][2 * half + n % 2];
       const float x = fma_rn(score, scale, -base);
-      const float e = exp2_approx(x);
+      const float e = softmax_weight<Plan>(x, n);
       const float d = from - (float)(n / 2 * MMA_KEYS + n % 2);
       const float w = e * d;
       score = e;

@@ -14,10 +14,11 @@ typedef struct attempt {
 } attempt;
 
 /* A planted fault mostly shows as wrong numbers, soonest where clocks cost nothing; a call left out
- * mostly in race mode. The program's kernels are built with eyes for races. */
+ * mostly in race mode. The program's kernels are built with eyes for races. With one multiprocessor
+ * a kernel whose grid is as large as the device goes on from one piece of work to the next. */
 static const attempt for_mutants[] = {{CASES_PROBE, "schedule=lifo"},
                                       {CASES_PROBE, "race=1,strict=1,schedule=random:1"},
-                                      {CASES_FEW, "misalign=1"},
+                                      {CASES_FEW, "misalign=1,sms=1"},
                                       {CASES_FEW, "race=1,strict=1,schedule=random:2"},
                                       {0}};
 static const attempt for_sites[] = {{CASES_PROBE, "race=1"},

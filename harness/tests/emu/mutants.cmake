@@ -101,10 +101,11 @@ bench_emu_mutant(flash_unguarded_store cuda/flash_output.h "own < seq_q && colum
   "own <= seq_q && column" ${flash})
 
 set(sparse cuda/sparse_mma.cu)
-bench_emu_mutant(sparse_sort_clear cuda/sparse_mma.cu "bins[c] = 0" "bins[c] += 0")
-bench_emu_mutant(sparse_sort_place cuda/sparse_mma.cu "place += count" "place += count > 0")
-bench_emu_mutant(sparse_sort_heaviest cuda/sparse_mma.cu "columns - thread_x() * run"
-  "columns - 1 - thread_x() * run")
+bench_emu_mutant(sparse_sort_clear cuda/sparse_order.h "bins[c] = 0" "bins[c] += 0" ${sparse})
+bench_emu_mutant(sparse_sort_place cuda/sparse_order.h "place += count" "place += count > 0"
+  ${sparse})
+bench_emu_mutant(sparse_sort_heaviest cuda/sparse_order.h "columns - thread_x() * run"
+  "columns - 1 - thread_x() * run" ${sparse})
 bench_emu_mutant(sparse_next_column cuda/flash_walk.h "rows.entries + walk.left - 2"
   "rows.entries + walk.left - 1" ${sparse})
 bench_emu_mutant(sparse_tile_of_block cuda/flash_walk.h
@@ -114,3 +115,50 @@ bench_emu_mutant(sparse_block_begin cuda/flash_walk.h "tile->begin = walk.key - 
   "tile->begin = walk.key" ${sparse})
 bench_emu_mutant(sparse_tile_row cuda/flash_walk.h "tile * list.block + row % block"
   "tile * list.block + row % 64" ${sparse})
+
+# flash/sm90: the order of its parts, then places, then numbers.
+bench_emu_mutant(flash_sm90_parity cuda/flash_sm90_channel.h
+  "channel_empty(channel), channel.parity ^ 1" "channel_empty(channel), channel.parity"
+  cuda/flash_sm90.cu)
+bench_emu_mutant(flash_sm90_consumers cuda/flash_sm90_channel.h
+  "channel_init(channels.keys, Plan::CONSUMER_WARPS)" "channel_init(channels.keys, 4)"
+  cuda/flash_sm90.cu)
+bench_emu_mutant(flash_sm90_early_scores cuda/flash_sm90_loop.h
+  "wgmma_wait<Plan::OVERLAPS ? 1 : 0>()" "wgmma_wait<2>()" cuda/flash_sm90.cu)
+bench_emu_mutant(flash_sm90_lost_turn cuda/flash_sm90_loop.h "Plan::GROUPS == 2 || group == 0"
+  "group == 1" cuda/flash_sm90.cu)
+bench_emu_mutant(flash_sm90_forth_and_back cuda/flash_sm90_loop.h "work_pipes<Plan>() - 1 - own"
+  "work_pipes<Plan>() - own" cuda/flash_sm90.cu)
+bench_emu_mutant(flash_sm90_key_head cuda/flash_sm90_loop.h "walk.rows.head / work.shape.group"
+  "walk.rows.head" cuda/flash_sm90.cu)
+bench_emu_mutant(flash_sm90_operand_step cuda/flash_sm90_product.h
+  "panel * Plan::KEYS + k % 4 * 32" "panel * Plan::KEYS + k % 4 * 64" cuda/flash_sm90.cu)
+bench_emu_mutant(flash_sm90_value_panel cuda/flash_sm90_product.h
+  "wgmma_desc(values, Plan::KEYS * PANEL_PITCH" "wgmma_desc(values, PANEL_PITCH"
+  cuda/flash_sm90.cu)
+bench_emu_mutant(flash_sm90_head_pitch cuda/flash_sm90_launch.h "pitch * seq}"
+  "pitch * attn->seq_q}" cuda/flash_sm90.cu)
+bench_emu_mutant(flash_sm90_hidden_row cuda/flash_sm90_softmax.h "half * 8 + lane / 4) >> column"
+  "lane / 4) >> column" cuda/flash_sm90.cu)
+bench_emu_mutant(flash_sm90_slice cuda/flash_sm90_softmax.h "tile.key + 64 * slice" "tile.key"
+  cuda/flash_sm90.cu)
+bench_emu_mutant(flash_sm90_shrink cuda/flash_sm90_softmax.h "shrink[i / 2]" "shrink[i % 2]"
+  cuda/flash_sm90.cu)
+bench_emu_mutant(flash_sm90_fma_exponent cuda/flash_exp2.h "(float_bits(n) << 23)"
+  "(float_bits(n) << 22)" cuda/flash_sm90_fma.cu)
+
+# sparse/sm90, with the order of its block rows.
+bench_emu_mutant(sparse_sm90_tile_ahead cuda/flash_sm90_walk.h
+  "walk.rows.entries + walk.next.left - 1" "walk.rows.entries + walk.next.left"
+  cuda/sparse_sm90.cu)
+bench_emu_mutant(sparse_sm90_block_begin cuda/flash_sm90_walk.h "tile.key - walk.next.part * KEYS"
+  "tile.key - KEYS" cuda/sparse_sm90.cu)
+bench_emu_mutant(sparse_sm90_shared_pipe cuda/flash_sm90_loop.h
+  "channels_at<Plan>(memory + pipe * Plan::PIPE_BYTES), pipe," "channels_at<Plan>(memory), pipe,"
+  cuda/sparse_sm90.cu)
+bench_emu_mutant(sparse_sm90_wide_rows cuda/sparse_sm90.cu "launch->blocks->block % 128 == 0"
+  "launch->blocks->block % 64 == 0")
+bench_emu_mutant(sparse_sm90_last_row cuda/sparse_sm90.cu
+  "rows.row + block_rows, shape.seq_q) - 1" "rows.row + block_rows, shape.seq_q) - 2")
+bench_emu_mutant(sparse_sm90_bins cuda/sparse_order.h
+  "launch->workspace) + sparse_order_rows(attn)" "launch->workspace)" cuda/sparse_sm90.cu)

@@ -1,11 +1,11 @@
-/* The statistics that kernels/cuda/flash_mma.cu makes in its own pass, executed on the host: each
+/* The statistics that a tensor-core kernel of flash makes in its own pass, executed on the host: each
  * row against the definitions in double, their means against harness/stats, and O and LSE against
  * the same launch without them, bit by bit. */
 #include "cuda_host.h"
 #include "stats_reference.h"
 
-extern const bench_kernel bench_kernel_cuda_flash_sm80;
-static const bench_kernel *const kernel = &bench_kernel_cuda_flash_sm80;
+extern const bench_kernel TESTED_KERNEL; /* one program for each variant */
+static const bench_kernel *const kernel = &TESTED_KERNEL;
 
 /* A problem's Q and K, and what launches made of them. */
 typedef struct fused {
