@@ -61,8 +61,8 @@ typedef struct probe {
   size_t shape;
   size_t mask;
 } probe;
-static const probe probes[] = {{12, 3}, {7, 5}, {4, 7},  {12, 13},
-                               {10, 0}, {8, 2}, {15, 1}, {17, 0}};
+static const probe probes[] = {{12, 3}, {7, 5},  {4, 7},  {12, 13}, {10, 0},
+                               {8, 2},  {15, 1}, {17, 0}, {17, 1},  {12, 7}};
 
 /* Behind shapes x masks: causal and full on two ragged shapes, many rows and few, for each of
  * these. */

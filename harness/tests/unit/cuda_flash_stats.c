@@ -1,6 +1,6 @@
-/* The statistics that a tensor-core kernel of flash makes in its own pass, executed on the host: each
- * row against the definitions in double, their means against harness/stats, and O and LSE against
- * the same launch without them, bit by bit. */
+/* The statistics that a tensor-core kernel of flash makes in its own pass, executed on the host:
+ * each row against the definitions in double, their means against harness/stats, and O and LSE
+ * against the same launch without them, bit by bit. */
 #include "cuda_host.h"
 #include "stats_reference.h"
 
