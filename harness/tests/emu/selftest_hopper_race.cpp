@@ -78,6 +78,64 @@ void used_unordered(Maps) {
   }
 }
 
+/* Lets all others go first, a few times over. */
+void pass_time(smem_addr idle, int times) {
+  for (int i = 0; i < times; i++) {
+    mbar_try_wait(idle, 0);
+  }
+}
+/* A barrier of its own for that, which no one arrives on. */
+void with_idle(const Place &p) {
+  if (thread_x() == 0) {
+    mbar_init(p.bar + 32, 1);
+  }
+  sync_threads();
+}
+
+/* The fence is executed before the load, but nothing orders the two. */
+void fenced_unordered(Maps maps) {
+  const Place p = place_of();
+  with_idle(p);
+  if (thread_x() == 0) {
+    mbar_init(p.bar, 1);
+  }
+  sync_threads();
+  if (thread_x() == 0) {
+    mbar_init_fence();
+  } else if (thread_x() == 32) {
+    pass_time(p.bar + 32, 3);
+    mbar_arrive_expect_tx(p.bar, BOX_BYTES);
+    AT tma_load_2d(p.tile, &maps.wide, p.bar, 0, 0);
+  }
+}
+
+/* Who waits for the second phase alone knows nothing of the first. */
+void late_comer(Maps) {
+  const Place p = with_barrier(1);
+  with_idle(p);
+  volatile unsigned char *cell = p.bytes;
+  switch (thread_x()) {
+    case 0:
+      cell[0] = 1;
+      mbar_arrive(p.bar);
+      break;
+    case 32:
+      mbar_wait(p.bar, 0);
+      break;
+    case 64: /* ends the second phase, knowing nothing of the first */
+      pass_time(p.bar + 32, 8);
+      mbar_arrive(p.bar);
+      break;
+    case 96:
+      pass_time(p.bar + 32, 4);
+      mbar_wait(p.bar, 1);
+      AT sink = cell[0];
+      break;
+    default:
+      break;
+  }
+}
+
 /* ---- the TMA: its write is known to who waits for the barrier, and to no one else ---- */
 template <bool WAITS>
 void loaded(Maps maps) {
@@ -154,6 +212,37 @@ void stored_out(Maps maps) {
     bulk_wait<0>();
   }
 }
+/* The fence has to stand before the store is issued, not before it is waited for. */
+void fenced_after_issue(Maps maps) {
+  const Place p = place_of();
+  for (int i = 0; i < BOX_BYTES; i += 16) {
+    store_shared16(p.tile + (smem_addr)i, dev_u128{1, 2, 3, 4});
+  }
+  AT tma_store_2d(&maps.wide, p.tile, 0, 0);
+  fence_proxy_async();
+  bulk_commit();
+  bulk_wait<0>();
+}
+/* The store reads until it is waited for: an arrival before that frees nothing. */
+void freed_before_the_wait(Maps maps) {
+  const Place p = with_barrier(1);
+  with_idle(p);
+  volatile unsigned char *cell = p.bytes;
+  if (thread_x() == 0) {
+    for (int i = 0; i < BOX_BYTES; i += 16) {
+      store_shared16(p.tile + (smem_addr)i, dev_u128{1, 2, 3, 4});
+    }
+    fence_proxy_async();
+    AT tma_store_2d(&maps.wide, p.tile, 0, 0);
+    bulk_commit();
+    mbar_arrive(p.bar);
+    bulk_wait_read<0>();
+  } else if (thread_x() == 32) {
+    mbar_wait(p.bar, 0);
+    pass_time(p.bar + 32, 3); /* by then it has read */
+    cell[0] = 5;
+  }
+}
 template <bool FENCES>
 void multiplied(Maps) {
   const Place p = place_of();
@@ -222,6 +311,8 @@ void barriers_order(void **state) {
   EXPECT_RACE(hand_over<false>, 64, "nothing orders the two");
   expect_none(two_barriers, 64);
   EXPECT_RACE(used_unordered, 64, "nothing orders the two");
+  EXPECT_RACE(fenced_unordered, 64, "no mbar_init_fence stands between");
+  EXPECT_RACE(late_comer, 128, "nothing orders the two");
 }
 void loads_order(void **state) {
   (void)state;
@@ -236,6 +327,8 @@ void proxies_need_a_fence(void **state) {
   expect_none(stored_out<FENCED_BY_THE_READER>, 64);
   EXPECT_RACE(stored_out<NOT_FENCED>, 64, "no fence.proxy.async stands between");
   EXPECT_RACE(stored_out<FENCED_TOO_LATE>, 64, "no fence.proxy.async stands between");
+  EXPECT_RACE(fenced_after_issue, 1, "no fence.proxy.async stands between");
+  EXPECT_RACE(freed_before_the_wait, 64, "writes shared address");
   expect_none(multiplied<true>, 128);
   EXPECT_RACE(multiplied<false>, 128, "no fence.proxy.async stands between");
 }
