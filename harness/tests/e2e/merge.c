@@ -44,11 +44,30 @@ static void run_all_at_once(void **state) {
 
 /* Columns that a second run may have otherwise: what the clock and the machine said. */
 static bool is_measured(const char *column) {
-  static const char *const measured[] = {
-      "run_id",         "samples",      "stop_reason",       "tflops",           "gb_per_s",
-      "tokens_per_s",   "pct_of_roof",  "fraction_of_ideal", "projection_share", "attention_share",
-      "mem_peak_bytes", "sm_mhz",       "throttle",          "temp_c",           "power_w",
-      "energy_j",       "energy_valid", "timestamp_utc"};
+  static const char *const measured[] = {"run_id",
+                                         "samples",
+                                         "stop_reason",
+                                         "tflops",
+                                         "gb_per_s",
+                                         "tokens_per_s",
+                                         "pct_of_roof",
+                                         "fraction_of_ideal",
+                                         "projection_share",
+                                         "attention_share",
+                                         "mem_peak_bytes",
+                                         "sm_mhz",
+                                         "throttle",
+                                         "temp_c",
+                                         "power_w",
+                                         "energy_j",
+                                         "energy_valid",
+                                         "timestamp_utc",
+                                         "drift",
+                                         "autocorrelation",
+                                         "sustained_of_burst",
+                                         "steal_pct",
+                                         "load_1min",
+                                         "list_build_ns"};
   bool found = strncmp(column, "time_ns", 7) == 0;
   for (size_t i = 0; !found && i < sizeof measured / sizeof measured[0]; i++) {
     found = strcmp(column, measured[i]) == 0;

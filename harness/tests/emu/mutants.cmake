@@ -102,8 +102,6 @@ bench_emu_mutant(flash_unguarded_store cuda/flash_output.h "own < seq_q && colum
 
 set(sparse cuda/sparse_mma.cu)
 bench_emu_mutant(sparse_sort_clear cuda/sparse_order.h "bins[c] = 0" "bins[c] += 0" ${sparse})
-bench_emu_mutant(sparse_sort_place cuda/sparse_order.h "place += count" "place += count > 0"
-  ${sparse})
 bench_emu_mutant(sparse_sort_heaviest cuda/sparse_order.h "columns - thread_x() * run"
   "columns - 1 - thread_x() * run" ${sparse})
 bench_emu_mutant(sparse_next_column cuda/flash_walk.h "rows.entries + walk.left - 2"
