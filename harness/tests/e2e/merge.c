@@ -42,7 +42,8 @@ static void run_all_at_once(void **state) {
   assert_int_equal(system(command), 0);
 }
 
-/* Columns that a second run may have otherwise: what the clock and the machine said. */
+/* Columns that a second run may have otherwise: what the clock and the machine said, and what was
+ * judged along with the samples, of which there may be more. */
 static bool is_measured(const char *column) {
   static const char *const measured[] = {"run_id",
                                          "samples",
