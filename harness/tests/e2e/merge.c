@@ -68,7 +68,10 @@ static bool is_measured(const char *column) {
                                          "sustained_of_burst",
                                          "steal_pct",
                                          "load_1min",
-                                         "list_build_ns"};
+                                         "list_build_ns",
+                                         "err_max_abs",
+                                         "err_rel_l2",
+                                         "rows_checked"};
   bool found = strncmp(column, "time_ns", 7) == 0;
   for (size_t i = 0; !found && i < sizeof measured / sizeof measured[0]; i++) {
     found = strcmp(column, measured[i]) == 0;
