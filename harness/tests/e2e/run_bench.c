@@ -57,7 +57,10 @@ static bench_code add_row(void *context, char *const *fields, bench_error *error
   (void)error;
   result_table *table = context;
   size_t columns = table->table->count;
-  table->fields = realloc(table->fields, (table->rows + 1) * columns * sizeof(char *));
+  if ((table->rows & (table->rows - 1)) == 0) { /* it is full: 0, 1, 2, 4... rows */
+    const size_t room = table->rows == 0 ? 1 : 2 * table->rows;
+    table->fields = realloc(table->fields, room * columns * sizeof(char *));
+  }
   for (size_t i = 0; i < columns; i++) {
     table->fields[table->rows * columns + i] = strdup(fields[i]);
   }
