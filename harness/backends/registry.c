@@ -140,14 +140,27 @@ size_t bench_kernel_workspace_bytes(const bench_kernel *kernel, const bench_attn
   return most;
 }
 
-const bench_kernel_entry *bench_backend_kernel(const bench_backend *backend, const char *family,
+bool bench_name_is_of(const char *name, const char *family) {
+  const size_t length = strlen(family);
+  return strncmp(name, family, length) == 0 && (name[length] == '\0' || name[length] == '/');
+}
+
+bool bench_kernel_is_named(const bench_kernel *kernel, const char *name) {
+  const char *variant = strchr(name, '/');
+  return bench_name_is_of(name, kernel->family) &&
+         (variant == NULL || strcmp(variant + 1, kernel->variant) == 0);
+}
+
+const bench_kernel_entry *bench_backend_kernel(const bench_backend *backend, const char *name,
                                                const bench_attn *attn, const bench_device *device,
                                                const char **why_not) {
-  const char *reason = "this backend has no kernel of the family in this build";
+  const char *reason = strchr(name, '/') == NULL
+                           ? "this backend has no kernel of the family in this build"
+                           : "this backend has no kernel of the family and variant in this build";
   bool is_last = true;
   for (size_t i = backend->kernel_count; i-- > 0;) {
     const bench_kernel *kernel = backend->kernels[i].kernel;
-    if (strcmp(kernel->family, family) != 0) {
+    if (!bench_kernel_is_named(kernel, name)) {
       continue;
     }
     const char *refusal = bench_kernel_why_not(kernel, attn, device);

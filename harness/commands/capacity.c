@@ -68,22 +68,21 @@ static int parse(int argc, char **argv, capacity_options *out) {
 }
 
 /* The same problem whatever its length, as an id. */
-static uint64_t shape_id(const bench_problem *problem, const char *family) {
+static uint64_t shape_id(const bench_problem *problem, const char *name) {
   bench_attn attn = problem->attn;
   const bool square = attn.seq_q == attn.seq_kv;
   attn.seq_kv = 1;
   attn.seq_q = square ? 1 : attn.seq_q + 1;
-  return bench_folder_row_id(family, "") ^ bench_attn_id(&attn);
+  return bench_folder_row_id(name, "") ^ bench_attn_id(&attn);
 }
 
-static void print_one(const bench_problem *problem, const char *family,
-                      const bench_capacity *found) {
+static void print_one(const bench_problem *problem, const char *name, const bench_capacity *found) {
   const bench_attn *attn = &problem->attn;
   char mask[BENCH_MASK_TEXT_MAX];
   bench_mask_format(&attn->mask, attn->part, mask);
   printf("%-10s %-14s %-5s %-22s %6" PRId64 " %6" PRId64 " %4" PRId64 "/%-4" PRId64 " %4" PRId64
          "  %9" PRId64 "  %8.3f  %s\n",
-         family, found->variant[0] != '\0' ? found->variant : "-", bench_dtype_name(attn->dtype),
+         name, found->variant[0] != '\0' ? found->variant : "-", bench_dtype_name(attn->dtype),
          mask, attn->layers, attn->batch, attn->heads_q, attn->heads_kv, attn->head_dim, found->seq,
          (double)found->bytes / 1e9, found->beyond);
   fflush(stdout);
@@ -102,14 +101,14 @@ static int search_all(const bench_config *config, const bench_plan *plan,
     const bench_problem *problem = &plan->problems[planned->problem];
     bench_capacity found;
     bool is_new;
-    if (!bench_idset_add(&seen, shape_id(problem, planned->family), &is_new)) {
+    if (!bench_idset_add(&seen, shape_id(problem, planned->name), &is_new)) {
       status = 4;
     } else if (is_new) {
       /* Memory is only touched: what a timed case of the config may take is enough. */
       const double timeout_s = bench_watchdog_limit_s(config, problem, planned, BENCH_MODE_WARM);
-      if (bench_capacity_find(supervisor, target, problem, planned->family, limit, timeout_s,
+      if (bench_capacity_find(supervisor, target, problem, planned->name, limit, timeout_s,
                               &found)) {
-        print_one(problem, planned->family, &found);
+        print_one(problem, planned->name, &found);
       } else {
         status = 130;
       }

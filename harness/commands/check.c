@@ -10,7 +10,7 @@
 #include "src/sweep.h"
 
 static const char help[] =
-    "usage: bench check [--backend cpu|cuda|auto] [--device N] [--kernel FAMILY]\n\n"
+    "usage: bench check [--backend cpu|cuda|auto] [--device N] [--kernel FAMILY[/VARIANT]]\n\n"
     "Compares every kernel with attention in double precision: lengths of 1, primes, less than a\n"
     "tile, cross attention, rows that see nothing, every head dim, mask, dtype and head group,\n"
     "normal, outlier and huge inputs. Exit status 1 if one is wrong.\n\n"
@@ -27,20 +27,20 @@ typedef struct check {
   int64_t failed;
 } check;
 
-static void describe(const bench_problem *problem, const char *family, const char *status,
+static void describe(const bench_problem *problem, const char *name, const char *status,
                      const char *reason) {
   const bench_attn *attn = &problem->attn;
   char mask[BENCH_MASK_TEXT_MAX];
   bench_mask_format(&attn->mask, attn->part, mask);
   printf("%s: %s batch=%" PRId64 " heads=%" PRId64 "/%" PRId64 " head_dim=%" PRId64 " seq=%" PRId64
          "/%" PRId64 " %s %s input=%s seed=%" PRIu64 ": %s\n",
-         status, family, attn->batch, attn->heads_q, attn->heads_kv, attn->head_dim, attn->seq_q,
+         status, name, attn->batch, attn->heads_q, attn->heads_kv, attn->head_dim, attn->seq_q,
          attn->seq_kv, bench_dtype_name(attn->dtype), mask, bench_input_name(attn->input),
          attn->seed, reason);
 }
 
-static void check_one(check *c, const bench_problem *problem, const char *family) {
-  const bench_case planned = {.family = family};
+static void check_one(check *c, const bench_problem *problem, const char *name) {
+  const bench_case planned = {.name = name};
   json_t *request = bench_case_request(problem, &planned, "check", 0, true);
   json_t *result = NULL;
   char reason[512] = "";
@@ -72,45 +72,47 @@ static void check_one(check *c, const bench_problem *problem, const char *family
     c->skipped++;
   } else if (!bench_stop) {
     c->failed++;
-    describe(problem, family, status, told != NULL ? told : reason);
+    describe(problem, name, status, told != NULL ? told : reason);
   }
   json_decref(request);
   json_decref(result);
 }
 
-/* `null` computes nothing, and a family without a kernel here has nothing to check. */
-static bool has_kernel(const bench_backend *backend, const char *family) {
+/* `null` computes nothing, and what has no kernel here has nothing to check. */
+static bool has_kernel(const bench_backend *backend, const char *name) {
   for (size_t i = 0; i < backend->kernel_count; i++) {
-    if (strcmp(backend->kernels[i].kernel->family, family) == 0) {
-      return strcmp(family, "null") != 0;
+    if (bench_kernel_is_named(backend->kernels[i].kernel, name)) {
+      return !bench_name_is_of(name, "null");
     }
   }
   return false;
 }
 
+/* `wanted`: the one kernel to check, or NULL for every family. */
 static int run_checks(check *c, const char *wanted) {
+  const char *const *names = wanted == NULL ? bench_families : &wanted;
+  const size_t count = wanted == NULL ? bench_family_count : 1;
   int64_t total_ok = 0;
   int64_t total_failed = 0;
-  int families = 0;
-  for (size_t f = 0; f < bench_family_count && !bench_stop; f++) {
-    const char *family = bench_families[f];
-    if ((wanted != NULL && strcmp(wanted, family) != 0) || !has_kernel(c->target.backend, family)) {
+  int checked = 0;
+  for (size_t n = 0; n < count && !bench_stop; n++) {
+    if (!has_kernel(c->target.backend, names[n])) {
       continue;
     }
     c->ok = c->skipped = c->failed = 0;
     for (size_t i = 0; i < bench_check_count() && !bench_stop; i++) {
       bench_problem problem;
       bench_check_problem(i, &problem);
-      check_one(c, &problem, family);
+      check_one(c, &problem, names[n]);
     }
-    printf("%-10s %" PRId64 " ok, %" PRId64 " failed, %" PRId64 " skipped\n", family, c->ok,
+    printf("%-10s %" PRId64 " ok, %" PRId64 " failed, %" PRId64 " skipped\n", names[n], c->ok,
            c->failed, c->skipped);
     fflush(stdout);
-    families++;
+    checked++;
     total_ok += c->ok;
     total_failed += c->failed;
   }
-  if (families == 0) {
+  if (checked == 0) {
     return bench_usage_error("check", "backend %s has no kernel \"%s\" to check",
                              c->target.backend->name, wanted == NULL ? "" : wanted);
   }

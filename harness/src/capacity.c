@@ -13,7 +13,7 @@ typedef struct search {
   const bench_supervisor *like;
   const bench_target *target;
   const bench_problem *problem;
-  const char *family;
+  const char *name;
   int64_t limit_bytes;
   double timeout_s;
   bool stopped;
@@ -42,7 +42,7 @@ static bool predicted_to_fit(const search *s, const bench_problem *problem, int6
     return false;
   }
   const bench_kernel_entry *entry =
-      bench_backend_kernel(s->target->backend, s->family, &problem->attn, device, &why_not);
+      bench_backend_kernel(s->target->backend, s->name, &problem->attn, device, &why_not);
   if (entry == NULL) {
     bench_text_copy(s->found->beyond, sizeof s->found->beyond, why_not);
     return false;
@@ -70,7 +70,7 @@ static bool worker_fits(search *s, const bench_problem *problem) {
     bench_text_copy(s->found->beyond, sizeof s->found->beyond, error.message);
     return false;
   }
-  const bench_case planned = {.family = s->family};
+  const bench_case planned = {.name = s->name};
   json_t *request = bench_case_request(problem, &planned, "fit", 0, false);
   const bench_answer answer =
       bench_supervisor_request(fresh, request, s->timeout_s, NULL, NULL, &result, reason);
@@ -120,13 +120,13 @@ static int64_t bisect(search *s, int64_t most, bool ask) {
 }
 
 bool bench_capacity_find(const bench_supervisor *like, const bench_target *target,
-                         const bench_problem *problem, const char *family, int64_t limit_bytes,
+                         const bench_problem *problem, const char *name, int64_t limit_bytes,
                          double timeout_s, bench_capacity *out) {
   *out = (bench_capacity){0};
   search s = {.like = like,
               .target = target,
               .problem = problem,
-              .family = family,
+              .name = name,
               .limit_bytes = limit_bytes,
               .timeout_s = timeout_s,
               .found = out};

@@ -20,7 +20,7 @@ typedef struct bench_capacity {
  * BENCH_CAPACITY_STEP. False if the user stopped. */
 #define BENCH_CAPACITY_STEP 64
 bool bench_capacity_find(const bench_supervisor *like, const bench_target *target,
-                         const bench_problem *problem, const char *family, int64_t limit_bytes,
+                         const bench_problem *problem, const char *name, int64_t limit_bytes,
                          double timeout_s, bench_capacity *out);
 
 #endif

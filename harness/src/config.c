@@ -41,6 +41,9 @@ void bench_config_free(bench_config *config) {
   }
   free(config->grids);
   free(config->text);
+  for (size_t i = 0; i < config->kernel_count; i++) {
+    free(config->kernels[i]);
+  }
   free(config->kernels);
   free(config->modes);
   free(config->input_text);
@@ -56,8 +59,13 @@ static bench_code default_kernels(config_reader *reader, bench_config *config) {
   if (config->kernels == NULL) {
     return config_no_memory(reader);
   }
-  memcpy(config->kernels, bench_families, bench_family_count * sizeof *config->kernels);
-  config->kernel_count = bench_family_count;
+  for (; config->kernel_count < bench_family_count; config->kernel_count++) {
+    char *name = strdup(bench_families[config->kernel_count]);
+    if (name == NULL) {
+      return config_no_memory(reader);
+    }
+    config->kernels[config->kernel_count] = name;
+  }
   return BENCH_OK;
 }
 

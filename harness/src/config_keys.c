@@ -64,26 +64,42 @@ static const char *family_at(size_t index) {
   return index < bench_family_count ? bench_families[index] : NULL;
 }
 
-static bench_code read_family(config_reader *reader, const config_key *key, const bench_toml *node,
+/* FAMILY or FAMILY/VARIANT. Which variants there are is the backend's to know. */
+static bench_code read_kernel(config_reader *reader, const config_key *key, const bench_toml *node,
                               void *out) {
-  size_t index;
-  bench_code code = config_find_name(reader, key, node, &index);
-  if (code == BENCH_OK) {
-    *(const char **)out = bench_families[index];
+  char *name = strdup(node->string);
+  if (name == NULL) {
+    return config_no_memory(reader);
   }
+  bench_toml family = *node;
+  family.string = name;
+  char *slash = strchr(name, '/');
+  if (slash != NULL) {
+    *slash = '\0';
+  }
+  size_t ignored;
+  bench_code code = config_find_name(reader, key, &family, &ignored);
+  if (code == BENCH_OK && slash != NULL) {
+    *slash = '/';
+    const size_t letters = strspn(slash + 1, "abcdefghijklmnopqrstuvwxyz0123456789_");
+    if (letters == 0 || slash[1 + letters] != '\0' || strlen(name) >= BENCH_NAME_MAX) {
+      code = config_fault(reader, node,
+                          "%s: a variant is named by a-z, 0-9 and _, with the family in at most %d "
+                          "characters",
+                          key->name, BENCH_NAME_MAX - 1);
+    }
+  }
+  if (code != BENCH_OK) {
+    free(name);
+    name = NULL;
+  }
+  *(char **)out = name;
   return code;
 }
 
-static bool same_family(const void *a, const void *b) {
-  return *(const char *const *)a == *(const char *const *)b;
+static bool same_kernel(const void *a, const void *b) {
+  return strcmp(*(char *const *)a, *(char *const *)b) == 0;
 }
-
-static const config_type family_type = {.kinds = CONFIG_KIND(STRING),
-                                        .what = "a string",
-                                        .bytes = sizeof(const char *),
-                                        .read = read_family,
-                                        .same = same_family,
-                                        .name = family_at};
 
 static const char *model_at(size_t index) {
   const bench_model_shape *models;
@@ -204,6 +220,14 @@ static const config_type path_type = {.kinds = CONFIG_KIND(STRING),
                                       .read = read_path,
                                       .drop = drop_path};
 
+static const config_type kernel_type = {.kinds = CONFIG_KIND(STRING),
+                                        .what = "a string",
+                                        .bytes = sizeof(char *),
+                                        .read = read_kernel,
+                                        .same = same_kernel,
+                                        .drop = drop_path,
+                                        .name = family_at};
+
 /* A grid of the file: the defaults, then the keys of its own table. */
 static bench_code add_grid(config_reader *reader, config_draft *draft, const bench_toml *node) {
   if (node->kind != BENCH_TOML_TABLE) {
@@ -312,7 +336,7 @@ static const config_table budget_table = CONFIG_TABLE("in budget", budget_keys);
 
 static const config_key sweep_keys[] = {
     {"name", &config_name, AT(config.name)},
-    {"kernels", &family_type, LIST(config.kernels, config.kernel_count)},
+    {"kernels", &kernel_type, LIST(config.kernels, config.kernel_count)},
     {"modes", &mode_type, LIST(config.modes, config.mode_count)},
     {"budget", &config_group, .table = &budget_table},
 };

@@ -9,7 +9,7 @@
 
 typedef struct bench_oom_rule {
   struct {
-    char kernel[32];
+    char kernel[BENCH_NAME_MAX];
     int64_t bytes; /* the smallest prediction of a case that ran out of memory */
   } known[BENCH_OOM_KERNELS_MAX];
   int count;

@@ -49,8 +49,8 @@ static bool grow(void **array, size_t count, size_t *capacity, size_t item) {
   return true;
 }
 
-static uint64_t case_id(uint64_t problem_id, const char *family) {
-  return bench_hash_text(problem_id ^ BENCH_HASH_START, family);
+static uint64_t case_id(uint64_t problem_id, const char *name) {
+  return bench_hash_text(problem_id ^ BENCH_HASH_START, name);
 }
 
 /* Memory of a worker that holds no problem yet: a device's has nothing of it. */
@@ -66,9 +66,9 @@ static int64_t flush_bytes(const bench_device *device) {
 
 /* Seconds of one execution; the projections are matrix products whatever the kernel. */
 static double predict_time(const bench_problem *problem, const bench_device *device,
-                           const char *family) {
+                           const char *name) {
   const double attention = (double)problem->flops - problem->projection_flops;
-  return attention / bench_rate_presumed(device, family) +
+  return attention / bench_rate_presumed(device, name) +
          problem->projection_flops / bench_rate_presumed(device, "blas");
 }
 
@@ -93,7 +93,7 @@ static bench_code judge_budget(bench_plan_builder *b, const bench_problem *probl
   return BENCH_OK;
 }
 
-static bench_code add_case(bench_plan_builder *b, size_t problem_index, const char *family) {
+static bench_code add_case(bench_plan_builder *b, size_t problem_index, const char *name) {
   bench_plan *plan = b->plan;
   if (!grow((void **)&plan->cases, plan->case_count, &b->case_capacity, sizeof *plan->cases)) {
     return bench_plan_no_memory(b);
@@ -101,21 +101,21 @@ static bench_code add_case(bench_plan_builder *b, size_t problem_index, const ch
   const bench_problem *problem = &plan->problems[problem_index];
   bench_case *planned = &plan->cases[plan->case_count++];
   *planned = (bench_case){.problem = problem_index,
-                          .family = family,
-                          .id = case_id(problem->id, family),
+                          .name = name,
+                          .id = case_id(problem->id, name),
                           .number = (int64_t)plan->case_count,
                           .modes = (1u << b->config->mode_count) - 1,
                           .why_not = problem->why_not};
   planned->mem_predicted_bytes =
       bench_tensor_bytes(&problem->attn, problem->layers_distinct) + process_bytes(b->target);
-  planned->time_predicted_s = predict_time(problem, &b->target->device, family);
+  planned->time_predicted_s = predict_time(problem, &b->target->device, name);
   if (planned->why_not == NULL && b->target->absent[0] != '\0') {
     planned->why_not = b->target->absent;
   }
   if (planned->why_not != NULL) {
     return BENCH_OK;
   }
-  const bench_kernel_entry *entry = bench_backend_kernel(b->target->backend, family, &problem->attn,
+  const bench_kernel_entry *entry = bench_backend_kernel(b->target->backend, name, &problem->attn,
                                                          &b->target->device, &planned->why_not);
   if (entry == NULL) {
     return BENCH_OK;

@@ -23,7 +23,7 @@ void bench_plan_row(const bench_plan *plan, const bench_case *planned, bench_mod
   row->schema_version = BENCH_SCHEMA_VERSION;
   snprintf(row->problem_id, sizeof row->problem_id, "%016" PRIx64, problem->id);
   snprintf(row->case_id, sizeof row->case_id, "%016" PRIx64, planned->id);
-  bench_text_copy(row->kernel, sizeof row->kernel, planned->family);
+  bench_text_copy(row->kernel, sizeof row->kernel, planned->name);
   if (planned->kernel != NULL) {
     bench_text_copy(row->variant, sizeof row->variant, planned->kernel->kernel->variant);
     bench_text_copy(row->kernel_hash, sizeof row->kernel_hash, planned->kernel->code_hash);

@@ -17,10 +17,10 @@ static const struct {
     {"emu", "decode", 1e8},
 };
 
-double bench_rate_presumed(const bench_device *device, const char *family) {
+double bench_rate_presumed(const bench_device *device, const char *name) {
   for (size_t i = 0; i < sizeof rate_table / sizeof rate_table[0]; i++) {
     if (strcmp(rate_table[i].backend, device->backend) == 0 &&
-        strcmp(rate_table[i].family, family) == 0) {
+        bench_name_is_of(name, rate_table[i].family)) {
       int threads = device->threads > 0 ? device->threads : 1;
       return rate_table[i].flops_per_s * threads;
     }

@@ -61,7 +61,7 @@ json_t *bench_case_request(const bench_problem *problem, const bench_case *plann
   snprintf(id, sizeof id, "%016" PRIx64, problem->id);
   json_t *request =
       json_pack("{s:s s:s s:s s:I s:s s:f s:s s:I s:o}", "op", "case", "problem_id", id, "kernel",
-                planned->family, "number", (json_int_t)planned->number, "mode", mode, "case_s",
+                planned->name, "number", (json_int_t)planned->number, "mode", mode, "case_s",
                 case_s, "verify", whole ? "whole" : "auto", "layers_distinct",
                 (json_int_t)problem->layers_distinct, "attn", bench_attn_to_json(&problem->attn));
   if (problem->model_path != NULL) {
@@ -300,9 +300,11 @@ static void run_one(void *context, size_t index, bench_gbench_result *result) {
   }
 }
 
+enum { BENCHMARK_NAME_MAX = 640 };
+
 /* kernel/model/mask/dims/mode: readable, and unique by its case id at the end. */
-static void benchmark_name(const bench_row *row, char name[512]) {
-  snprintf(name, 512,
+static void benchmark_name(const bench_row *row, char name[BENCHMARK_NAME_MAX]) {
+  snprintf(name, BENCHMARK_NAME_MAX,
            "%s/%s/%s/%s/L%" PRId64 "xB%" PRId64 "xH%" PRId64 ":%" PRId64 "xD%" PRId64 "/S%" PRId64
            ":%" PRId64 "/%s/%s/%.8s",
            row->kernel, row->mode, row->dtype, row->mask, row->layers, row->batch, row->heads_q,
@@ -315,7 +317,7 @@ static void register_all(run_state *run) {
   for (size_t c = 0; c < plan->case_count; c++) {
     for (size_t m = 0; m < plan->mode_count; m++) {
       bench_row row;
-      char name[512];
+      char name[BENCHMARK_NAME_MAX];
       if ((plan->cases[c].modes >> m & 1u) == 0) {
         continue;
       }

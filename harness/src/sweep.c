@@ -58,7 +58,7 @@ static bench_code check_faults(sweep *s) {
     code = bench_fault_next(&text, &fault, &s->error);
     const bool there = fault.kind == NULL || (size_t)fault.number <= s->plan.case_count;
     if (code == BENCH_OK && fault.kind != NULL &&
-        (!there || strcmp(s->plan.cases[fault.number - 1].family, "null") != 0)) {
+        (!there || !bench_name_is_of(s->plan.cases[fault.number - 1].name, "null"))) {
       code =
           bench_fail(&s->error, BENCH_ERR_USAGE,
                      BENCH_FAULT_VARIABLE ": case %" PRId64 " %s; the plan has %zu", fault.number,

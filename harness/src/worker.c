@@ -80,12 +80,12 @@ static bench_code read_request(const json_t *json, bench_worker_request *out, be
   const char *id = json_string_value(json_object_get(json, "problem_id"));
   const char *mode = json_string_value(json_object_get(json, "mode"));
   const char *verify = json_string_value(json_object_get(json, "verify"));
-  out->family = json_string_value(json_object_get(json, "kernel"));
+  out->name = json_string_value(json_object_get(json, "kernel"));
   out->case_s = json_number_value(json_object_get(json, "case_s"));
   out->statistics = json_is_true(json_object_get(json, "stats"));
   out->check_lse = json_is_true(json_object_get(json, "check_lse"));
   out->whole = verify != NULL && strcmp(verify, "whole") == 0;
-  if (id == NULL || out->family == NULL || mode == NULL || !read_mode(mode, out)) {
+  if (id == NULL || out->name == NULL || mode == NULL || !read_mode(mode, out)) {
     return bench_fail(error, BENCH_ERR_USAGE, "a case needs problem_id, kernel and a known mode");
   }
   out->work.id = strtoull(id, NULL, 16);
@@ -123,10 +123,10 @@ static const char *status_of(bench_code code) {
 }
 
 /* Tells the kernel `null` what to do wrong in this case, where a test has planted a fault. */
-static const char *plant_fault(const json_t *request, const char *family) {
+static const char *plant_fault(const json_t *request, const char *name) {
   const int64_t number = json_integer_value(json_object_get(request, "number"));
   const char *planted = getenv(BENCH_FAULT_VARIABLE);
-  const char *fault = strcmp(family, "null") == 0 ? bench_fault_at(planted, number) : NULL;
+  const char *fault = bench_name_is_of(name, "null") ? bench_fault_at(planted, number) : NULL;
   if (fault != NULL) {
     setenv(BENCH_FAULT_NOW_VARIABLE, fault, 1);
   } else if (planted != NULL) {
@@ -160,8 +160,8 @@ static void handle_case(bench_worker *s, const json_t *json) {
     return;
   }
   bench_table_clear(&bench_sweep_table, &row);
-  const char *fault = plant_fault(json, asked.family);
-  bench_nvtx_push(asked.family);
+  const char *fault = plant_fault(json, asked.name);
+  bench_nvtx_push(asked.name);
   bench_code code = bench_worker_case(s, &asked, &row, &samples, &status, &error);
   bench_nvtx_pop();
   if (code != BENCH_OK) {

@@ -237,7 +237,7 @@ bench_code bench_worker_case(bench_worker *s, const bench_worker_request *asked,
   const char *why_not = NULL;
   const bench_device *device = s->backend->device(s->context);
   const bench_kernel_entry *entry =
-      bench_backend_kernel(s->backend, asked->family, &asked->work.attn, device, &why_not);
+      bench_backend_kernel(s->backend, asked->name, &asked->work.attn, device, &why_not);
   if (entry == NULL) {
     return bench_fail(error, BENCH_ERR_UNSUPPORTED, "%s", why_not);
   }

@@ -30,7 +30,7 @@ typedef enum bench_worker_task {
 
 typedef struct bench_worker_request {
   bench_work_request work;
-  const char *family;
+  const char *name;
   bench_worker_task task;
   bench_mode mode; /* BENCH_TASK_MEASURE */
   double case_s;

@@ -123,9 +123,14 @@ const char *bench_kernel_why_not(const bench_kernel *kernel, const bench_attn *a
 size_t bench_kernel_workspace_bytes(const bench_kernel *kernel, const bench_attn *attn,
                                     const bench_device *device);
 
-/* The last entry of `family` in table order that can run the problem. If none can, returns NULL
- * and *why_not is the reason given by the last one of the family, or that there is none. */
-const bench_kernel_entry *bench_backend_kernel(const bench_backend *backend, const char *family,
+/* What is called a kernel's name outside of the registry is its family, "flash", or its family and
+ * variant, "flash/sm80". */
+bool bench_name_is_of(const char *name, const char *family);
+bool bench_kernel_is_named(const bench_kernel *kernel, const char *name);
+
+/* The last entry of that name in table order that can run the problem. If none can, returns NULL
+ * and *why_not is the reason given by the last one of the name, or that there is none. */
+const bench_kernel_entry *bench_backend_kernel(const bench_backend *backend, const char *name,
                                                const bench_attn *attn, const bench_device *device,
                                                const char **why_not);
 

@@ -68,7 +68,7 @@ typedef struct bench_config {
   char name[BENCH_NAME_MAX];
   char *text; /* the file as read, for the copy in the output folder */
   size_t text_bytes;
-  const char **kernels; /* family names from bench_families, in the order given */
+  char **kernels; /* families of bench_families, or FAMILY/VARIANT, in the order given */
   size_t kernel_count;
   bench_mode *modes;
   size_t mode_count;

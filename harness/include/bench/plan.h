@@ -1,8 +1,9 @@
 /* bench_plan: what a sweep will do, in order, before it does any of it.
  *
  * problem > case > mode: a problem is the work (attn.h), a case is a problem with a kernel family,
- * a mode is a way of timing it. Cases of one problem stand together, so that its inputs, reference
- * rows, block lists and statistics are made once. Rows of sweep.csv = cases x modes. */
+ * or with one variant of it, a mode is a way of timing it. Cases of one problem stand together, so
+ * that its inputs, reference rows, block lists and statistics are made once. Rows of sweep.csv =
+ * cases x modes. */
 #ifndef BENCH_PLAN_H
 #define BENCH_PLAN_H
 
@@ -29,8 +30,8 @@ typedef struct bench_problem {
 
 typedef struct bench_case {
   size_t problem;
-  const char *family;
-  uint64_t id;                      /* problem id and family */
+  const char *name;                 /* of the kernel, as in the config: family or family/variant */
+  uint64_t id;                      /* problem id and name */
   int64_t number;                   /* from 1, in the whole plan: a filter leaves it */
   uint32_t modes;                   /* bit m: plan->modes[m] is wanted */
   const bench_kernel_entry *kernel; /* NULL: skipped */
@@ -111,9 +112,9 @@ int64_t bench_tensor_bytes(const bench_attn *attn, int64_t layers_distinct);
  * alternates over layers a whole number of its periods, so that a set of tensors has one mask. */
 int64_t bench_layers_distinct(const bench_attn *attn, int64_t llc_bytes);
 
-/* FLOP/s that a family is presumed to sustain on a device: low by intent, a prediction and no
- * result. */
-double bench_rate_presumed(const bench_device *device, const char *family);
+/* FLOP/s that a kernel's family is presumed to sustain on a device: low by intent, a prediction and
+ * no result. */
+double bench_rate_presumed(const bench_device *device, const char *name);
 
 /* Resident memory of a worker beside what a case asks for: the program, its libraries, the stacks
  * of its threads. Of the cpu backend alone: a device's memory has none of it. */

@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bench/attn.h"
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -25,10 +27,10 @@ extern "C" {
   INT(schema_version, "", "version of this table")                                                \
   TEXT(run_id, 20, "one run of bench sweep")                                                      \
   TEXT(problem_id, 20, "hash of the work, without the kernel")                                    \
-  TEXT(case_id, 20, "hash of the work and the kernel family")                                     \
+  TEXT(case_id, 20, "hash of the work and the kernel")                                            \
   TEXT(status, 12, "ok skipped wrong oom timeout crashed failed invalid")                         \
   TEXT(reason, 512, "why the status is not ok")                                                   \
-  TEXT(kernel, 32, "kernel family")                                                               \
+  TEXT(kernel, BENCH_NAME_MAX, "family, or family/variant where that was asked for")              \
   TEXT(variant, 32, "implementation that ran")                                                    \
   TEXT(backend, 16, "cpu or cuda")                                                                \
   TEXT(device, 128, "device's own name")                                                          \

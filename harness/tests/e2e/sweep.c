@@ -301,6 +301,38 @@ static void lists_print(void **state) {
 }
 
 /* Without the call that runs the registered benchmarks, a sweep measures nothing. */
+/* A variant that is asked for by name stands beside the best of its family. */
+static void variants_are_chosen(void **state) {
+  (void)state;
+  const char *text =
+      "[sweep]\nname = \"variants\"\nkernels = [\"flash/generic\", \"flash\", \"flash/sm80\"]\n"
+      "modes = [\"warm\"]\nbudget = { case_s = 0.01 }\n"
+      "[[grid]]\nseq = [40]\nheads = [2]\nhead_dim = [32]\n";
+  char folder[300];
+  snprintf(folder, sizeof folder, "%s/variants", scratch_folder());
+  bench_outcome outcome =
+      run_bench("", "sweep %s --backend cpu -o %s", scratch_file("variants.toml", text), folder);
+  assert_int_equal(outcome.exit_status, 0);
+  outcome_free(&outcome);
+  result_table table = read_table(folder, "sweep.csv", &bench_sweep_table);
+  assert_int_equal(table.rows, 3);
+  static const char *const names[] = {"flash/generic", "flash", "flash/sm80"};
+  for (size_t row = 0; row < 3; row++) {
+    assert_string_equal(table_field(&table, row, "kernel"), names[row]);
+    assert_string_equal(table_field(&table, row, "status"), row == 2 ? "skipped" : "ok");
+    for (size_t other = 0; other < row; other++) {
+      assert_string_not_equal(table_field(&table, row, "case_id"),
+                              table_field(&table, other, "case_id"));
+    }
+  }
+  assert_string_equal(table_field(&table, 0, "variant"), "generic");
+  assert_non_null(strstr(table_field(&table, 2, "reason"), "family and variant"));
+  table_free(&table);
+  outcome = run_bench("", "check --backend cpu --kernel flash/none");
+  assert_int_equal(outcome.exit_status, 2);
+  outcome_free(&outcome);
+}
+
 static void google_benchmark_drives(void **state) {
   (void)state;
   bench_program = "bench_no_run";
@@ -313,13 +345,14 @@ static void google_benchmark_drives(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(every_row_is_whole), cmocka_unit_test(manifest_and_export),
-      cmocka_unit_test(ids_repeat),         cmocka_unit_test(a_used_folder_needs_resume),
-      cmocka_unit_test(resume_completes),   cmocka_unit_test(shards_add_up),
-      cmocka_unit_test(stop_and_go_on),     cmocka_unit_test(bad_usage),
-      cmocka_unit_test(cuda_without_a_gpu), cmocka_unit_test(statistics_by_two_roads),
-      cmocka_unit_test(unwritable_folder),  cmocka_unit_test(dry_run_counts),
-      cmocka_unit_test(lists_print),        cmocka_unit_test(google_benchmark_drives),
+      cmocka_unit_test(every_row_is_whole),  cmocka_unit_test(manifest_and_export),
+      cmocka_unit_test(ids_repeat),          cmocka_unit_test(a_used_folder_needs_resume),
+      cmocka_unit_test(resume_completes),    cmocka_unit_test(shards_add_up),
+      cmocka_unit_test(stop_and_go_on),      cmocka_unit_test(bad_usage),
+      cmocka_unit_test(cuda_without_a_gpu),  cmocka_unit_test(statistics_by_two_roads),
+      cmocka_unit_test(unwritable_folder),   cmocka_unit_test(dry_run_counts),
+      cmocka_unit_test(lists_print),         cmocka_unit_test(google_benchmark_drives),
+      cmocka_unit_test(variants_are_chosen),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -49,7 +49,7 @@ static void counts_and_order(void **state) {
   assert_int_equal(bench_plan_rows(&plan), 32);
   for (size_t i = 0; i < plan.case_count; i++) { /* the cases of a problem stand together */
     assert_int_equal(plan.cases[i].problem, i / 2);
-    assert_string_equal(plan.cases[i].family, i % 2 == 0 ? "naive" : "null");
+    assert_string_equal(plan.cases[i].name, i % 2 == 0 ? "naive" : "null");
   }
   bench_plan_free(&plan);
   bench_config_free(&config);

@@ -125,9 +125,11 @@ static const char *no_last(const bench_attn *attn, const bench_device *device) {
 static void last_able_kernel_is_taken(void **state) {
   (void)state;
   bench_kernel kernels[] = {
-      {.family = "flash", .why_not = yes},     {.family = "flash", .why_not = yes},
-      {.family = "flash", .why_not = no_last}, {.family = "naive", .why_not = no_first},
-      {.family = "naive", .why_not = no_last},
+      {.family = "flash", .variant = "a", .why_not = yes},
+      {.family = "flash", .variant = "b", .why_not = yes},
+      {.family = "flash", .variant = "c", .why_not = no_last},
+      {.family = "naive", .variant = "a", .why_not = no_first},
+      {.family = "naive", .variant = "b", .why_not = no_last},
   };
   bench_kernel_entry entries[sizeof kernels / sizeof kernels[0]];
   for (size_t i = 0; i < sizeof kernels / sizeof kernels[0]; i++) {
@@ -142,6 +144,14 @@ static void last_able_kernel_is_taken(void **state) {
   assert_string_equal(why_not, "the last says no");
   assert_null(bench_backend_kernel(&backend, "blas", &attn, &device, &why_not));
   assert_non_null(strstr(why_not, "no kernel of the family"));
+  /* One variant alone, where the name says so. */
+  assert_ptr_equal(bench_backend_kernel(&backend, "flash/a", &attn, &device, &why_not),
+                   &entries[0]);
+  assert_null(bench_backend_kernel(&backend, "naive/a", &attn, &device, &why_not));
+  assert_string_equal(why_not, "the first says no");
+  assert_null(bench_backend_kernel(&backend, "naive/aa", &attn, &device, &why_not));
+  assert_non_null(strstr(why_not, "family and variant"));
+  assert_null(bench_backend_kernel(&backend, "flas", &attn, &device, &why_not));
 }
 
 int main(void) {
