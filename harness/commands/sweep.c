@@ -24,6 +24,9 @@ static const char help[] =
     "  --force              with --resume: also where rows are of another schema, commit, device\n"
     "                       or config, which are then mixed\n"
     "  --shard I/N          only the I-th of N parts, I from 1; bench merge joins them\n"
+    "  --peer COMMAND       measure the kernels of a foreign worker beside ours, judged the same "
+    "way\n"
+    "                       (harness/src/protocol.h); repeatable\n"
     "  --roofs FILE         measured roofs of this device (bench calibrate), for pct_of_roof\n"
     "  --check lse          compute the statistics once more by identities of the log-sum-exp\n"
     "  --seed N             seed of inputs and block masks\n"
@@ -42,6 +45,7 @@ enum {
   OPTION_SHARD,
   OPTION_CHECK,
   OPTION_ROOFS,
+  OPTION_PEER,
   OPTION_SEED,
   OPTION_PROGRESS,
   OPTION_JSON,
@@ -57,6 +61,7 @@ static const struct option long_options[] = {{"backend", required_argument, NULL
                                              {"force", no_argument, NULL, OPTION_FORCE},
                                              {"shard", required_argument, NULL, OPTION_SHARD},
                                              {"check", required_argument, NULL, OPTION_CHECK},
+                                             {"peer", required_argument, NULL, OPTION_PEER},
                                              {"roofs", required_argument, NULL, OPTION_ROOFS},
                                              {"seed", required_argument, NULL, OPTION_SEED},
                                              {"progress", required_argument, NULL, OPTION_PROGRESS},
@@ -183,6 +188,9 @@ static int parse_options(int argc, char **argv, char *seed_text, size_t seed_byt
       case OPTION_CHECK:
         status = parse_check(optarg, options);
         break;
+      case OPTION_PEER:
+        options->peers[options->peer_count++] = optarg;
+        break;
       case OPTION_ROOFS:
         options->roofs_path = optarg;
         break;
@@ -221,9 +229,10 @@ int bench_command_sweep(int argc, char **argv) {
                                  .roofs = &roofs,
                                  .filters = calloc(text_bytes, sizeof(char *)),
                                  .sets = calloc((size_t)argc + 1, sizeof(char *)),
+                                 .peers = calloc((size_t)argc + 1, sizeof(char *)),
                                  .command = command};
   int status = 4;
-  if (options.filters != NULL && options.sets != NULL) {
+  if (options.filters != NULL && options.sets != NULL && options.peers != NULL) {
     status = parse_options(argc, argv, seed_text, sizeof seed_text, &options);
   }
   if (status == -1 && optind != argc - 1) {
@@ -240,5 +249,6 @@ int bench_command_sweep(int argc, char **argv) {
   json_decref(command);
   free(options.filters);
   free(options.sets);
+  free(options.peers);
   return status;
 }

@@ -93,7 +93,20 @@ static bench_code judge_budget(bench_plan_builder *b, const bench_problem *probl
   return BENCH_OK;
 }
 
-static bench_code add_case(bench_plan_builder *b, size_t problem_index, const char *name) {
+/* Whatever a peer can do besides, it is asked for this alone. */
+static const char *peer_why_not(const bench_attn *attn) {
+  if (attn->scope != BENCH_SCOPE_ATTENTION) {
+    return "a peer computes the attention alone, without projections";
+  }
+  return attn->direction != BENCH_FWD ? "a peer computes the forward pass only" : NULL;
+}
+
+/* The family whose rate a peer is presumed to have. */
+#define PEER_FAMILY "flash"
+
+/* `peer`: as in bench_case. */
+static bench_code add_case(bench_plan_builder *b, size_t problem_index, const char *name,
+                           size_t peer) {
   bench_plan *plan = b->plan;
   if (!grow((void **)&plan->cases, plan->case_count, &b->case_capacity, sizeof *plan->cases)) {
     return bench_plan_no_memory(b);
@@ -101,6 +114,7 @@ static bench_code add_case(bench_plan_builder *b, size_t problem_index, const ch
   const bench_problem *problem = &plan->problems[problem_index];
   bench_case *planned = &plan->cases[plan->case_count++];
   *planned = (bench_case){.problem = problem_index,
+                          .peer = peer,
                           .name = name,
                           .id = case_id(problem->id, name),
                           .number = (int64_t)plan->case_count,
@@ -108,12 +122,17 @@ static bench_code add_case(bench_plan_builder *b, size_t problem_index, const ch
                           .why_not = problem->why_not};
   planned->mem_predicted_bytes =
       bench_tensor_bytes(&problem->attn, problem->layers_distinct) + process_bytes(b->target);
-  planned->time_predicted_s = predict_time(problem, &b->target->device, name);
+  planned->time_predicted_s =
+      predict_time(problem, &b->target->device, peer > 0 ? PEER_FAMILY : name);
   if (planned->why_not == NULL && b->target->absent[0] != '\0') {
     planned->why_not = b->target->absent;
   }
   if (planned->why_not != NULL) {
     return BENCH_OK;
+  }
+  if (peer > 0) {
+    planned->why_not = peer_why_not(&problem->attn);
+    return planned->why_not != NULL ? BENCH_OK : judge_budget(b, problem, planned);
   }
   const bench_kernel_entry *entry = bench_backend_kernel(b->target->backend, name, &problem->attn,
                                                          &b->target->device, &planned->why_not);
@@ -203,7 +222,10 @@ bench_code bench_plan_add_problem(bench_plan_builder *b, const bench_attn *attn,
   }
   size_t index = plan->problem_count++;
   for (size_t i = 0; code == BENCH_OK && i < b->config->kernel_count; i++) {
-    code = add_case(b, index, b->config->kernels[i]);
+    code = add_case(b, index, b->config->kernels[i], 0);
+  }
+  for (size_t i = 0; code == BENCH_OK && i < b->target->peer_kernel_count; i++) {
+    code = add_case(b, index, b->target->peer_kernels[i], i + 1);
   }
   return code;
 }

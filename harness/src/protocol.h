@@ -8,11 +8,12 @@
  *    "number":7,                                     of the case in the plan, for planted faults
  *    "model_path":"..", "text_path":".."}            the last two only with a model input
  *   {"op":"selftest"}, {"op":"calibrate"}            worker_probe.h
+ *   In modes "export" and "judge" a case has "folder" besides: worker_peer.h.
  *   {"op":"quit"}
  *
  * Events (worker to parent). Any number of progress events, then exactly one that ends the request
  * (`hello`, `result` or `error`).
- *   {"ev":"hello","protocol":1,"device":{..}}
+ *   {"ev":"hello","protocol":1,"device":{..}}        of a peer: "kernels":["torch/flash", ..]
  *   {"ev":"phase","name":"prepare"|"statistics"|"verify"|"measure"}
  *   {"ev":"head","values":{layer, head, rows, ...}}   once per problem, where stats were asked for
  *   {"ev":"result","status":"ok","reason":"","columns":{..},"samples":[ns, ..],
@@ -21,7 +22,15 @@
  *                                                     the user's fault if `usage`
  * `columns` holds columns of sweep.csv by name; `values` columns of heads.csv.
  * The keys of "attn" are the fields of bench_attn, enums and the mask as their text; input_hash
- * is 16 hex digits. */
+ * is 16 hex digits.
+ *
+ * A peer (bench sweep --peer COMMAND) is a worker that only computes and times: "backend", "device"
+ * and "threads" of its hello say where; a case's "folder" has the inputs as files and takes O, and
+ * LSE if there is one (worker_peer.h), which are judged like any kernel's before its time counts.
+ * It answers status "skipped" with a reason to what it cannot do. Its samples are of `layers`
+ * launches, one after the other, layer l with the tensors of distinct layer l modulo
+ * layers_distinct, as many as case_s seconds allow; in mode "cold" with the last-level cache
+ * emptied before each. "columns" may have variant, workspace_bytes, mem_peak_bytes, stop_reason. */
 #ifndef BENCH_PROTOCOL_H
 #define BENCH_PROTOCOL_H
 

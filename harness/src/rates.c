@@ -10,11 +10,12 @@ static const struct {
   const char *family;
   double flops_per_s;
 } rate_table[] = {
-    {"cpu", "reference", 1e9}, {"cpu", "naive", 5e9},   {"cpu", "blas", 20e9},
-    {"cpu", "flash", 25e9},    {"cpu", "sparse", 25e9}, {"cpu", "null", 1e15},
-    {"cuda", "naive", 100e9},  {"cuda", "blas", 500e9}, {"emu", "naive", 5e6},
-    {"emu", "blas", 1e9},      {"emu", "flash", 1e8},   {"emu", "sparse", 1e8},
-    {"emu", "decode", 1e8},
+    {"cpu", "reference", 1e9}, {"cpu", "naive", 5e9},    {"cpu", "blas", 20e9},
+    {"cpu", "flash", 25e9},    {"cpu", "sparse", 25e9},  {"cpu", "null", 1e15},
+    {"cuda", "naive", 100e9},  {"cuda", "blas", 500e9},  {"cuda", "flash", 2e12},
+    {"cuda", "sparse", 2e12},  {"cuda", "decode", 1e11}, {"cuda", "vendor", 2e12},
+    {"emu", "naive", 5e6},     {"emu", "blas", 1e9},     {"emu", "flash", 1e8},
+    {"emu", "sparse", 1e8},    {"emu", "decode", 1e8},
 };
 
 double bench_rate_presumed(const bench_device *device, const char *name) {

@@ -28,6 +28,7 @@ typedef struct run_state {
   const bench_plan *plan;
   const bench_target *target;
   bench_supervisor *supervisor;
+  bench_peers *peers;
   bench_folder *folder;
   const bench_sweep_options *options;
   const char *run_id;
@@ -46,31 +47,8 @@ typedef struct run_state {
   double *clock_mhz; /* the device's, during each sample in hand, or NULL */
 } run_state;
 
-bool bench_status_needs_restart(const char *status) {
-  return strcmp(status, "failed") == 0 || strcmp(status, "wrong") == 0 ||
-         strcmp(status, "oom") == 0;
-}
-
 static const bench_problem *problem_of(const run_state *run, const bench_case *planned) {
   return &run->plan->problems[planned->problem];
-}
-
-json_t *bench_case_request(const bench_problem *problem, const bench_case *planned,
-                           const char *mode, double case_s, bool whole) {
-  char id[20];
-  snprintf(id, sizeof id, "%016" PRIx64, problem->id);
-  json_t *request =
-      json_pack("{s:s s:s s:s s:I s:s s:f s:s s:I s:o}", "op", "case", "problem_id", id, "kernel",
-                planned->name, "number", (json_int_t)planned->number, "mode", mode, "case_s",
-                case_s, "verify", whole ? "whole" : "auto", "layers_distinct",
-                (json_int_t)problem->layers_distinct, "attn", bench_attn_to_json(&problem->attn));
-  if (problem->model_path != NULL) {
-    json_object_set_new(request, "model_path", json_string(problem->model_path));
-    if (problem->text_path != NULL) {
-      json_object_set_new(request, "text_path", json_string(problem->text_path));
-    }
-  }
-  return request;
 }
 
 /* Samples and all that follows from them. */
@@ -189,7 +167,8 @@ static double *ask(run_state *run, const bench_case *planned, bench_mode mode, b
   const bench_config *config = run->config;
   const bench_problem *problem = problem_of(run, planned);
   const double limit_s = bench_watchdog_limit_s(config, problem, planned, mode);
-  bool statistics = config->stats != BENCH_STATS_NONE && !run->statistics.known;
+  const bool statistics =
+      config->stats != BENCH_STATS_NONE && !run->statistics.known && planned->peer == 0;
   json_t *request =
       bench_case_request(problem, planned, bench_mode_name(mode), config->budget_case_s, false);
   json_object_set_new(request, "stats", json_boolean(statistics));
@@ -198,13 +177,22 @@ static double *ask(run_state *run, const bench_case *planned, bench_mode mode, b
   char reason[512];
   double *samples = NULL;
   *sample_count = 0;
-  switch (bench_supervisor_request(run->supervisor, request, limit_s, bench_head_means_take,
-                                   &run->statistics, &result, reason)) {
+  bench_supervisor *asked = run->supervisor;
+  bench_answer answer;
+  if (planned->peer > 0) {
+    asked = bench_peers_supervisor(run->peers, planned->peer);
+    answer =
+        bench_peers_case(run->peers, planned->peer, problem, request, limit_s, &result, reason);
+  } else {
+    answer = bench_supervisor_request(asked, request, limit_s, bench_head_means_take,
+                                      &run->statistics, &result, reason);
+  }
+  switch (answer) {
     case BENCH_ANSWERED:
       end_statistics(run, problem);
       samples = take_result(run, problem, result, row, sample_count);
       if (bench_status_needs_restart(row->status)) {
-        bench_supervisor_restart(run->supervisor);
+        bench_supervisor_restart(asked);
       }
       break;
     case BENCH_CRASHED:
@@ -270,7 +258,8 @@ static void run_one(void *context, size_t index, bench_gbench_result *result) {
     return;
   }
   bench_head_means_copy(&run->statistics, &row);
-  if (strcmp(row.status, "ok") == 0 && row.mem_peak_bytes == BENCH_MISSING_INT) {
+  if (strcmp(row.status, "ok") == 0 && row.mem_peak_bytes == BENCH_MISSING_INT &&
+      planned->peer == 0) {
     const bench_problem *problem = problem_of(run, planned);
     const double limit_s = bench_watchdog_limit_s(run->config, problem, planned, mode);
     row.mem_peak_bytes = bench_memory_probe_peak(&run->memory, problem, planned, limit_s);
@@ -370,6 +359,7 @@ bench_code bench_run_plan(const bench_run *given, bench_error *error) {
                    .plan = given->plan,
                    .target = given->target,
                    .supervisor = given->supervisor,
+                   .peers = given->peers,
                    .folder = given->folder,
                    .options = given->options,
                    .run_id = given->run_id,

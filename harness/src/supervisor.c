@@ -1,5 +1,5 @@
-/* The parent's side of a worker. The worker runs in a process group of its own, so that Ctrl-C
- * reaches only the parent, which then decides what becomes of the case in hand. */
+/* The parent's side of a worker, which runs in a process group of its own, so that Ctrl-C reaches
+ * only the parent: it then decides what becomes of the case in hand. */
 #include "src/supervisor.h"
 
 #include <errno.h>
@@ -29,6 +29,8 @@
 
 struct bench_supervisor {
   char program[4096];
+  bool peer;       /* then `program` is a command for the shell */
+  json_t *kernels; /* of the peer's hello */
   char backend[16];
   int device_index;
   int threads;
@@ -63,6 +65,26 @@ bench_code bench_supervisor_open(const char *program, const char *backend, int d
   return BENCH_OK;
 }
 
+bench_code bench_supervisor_open_peer(const char *command, const bench_supervisor *like,
+                                      bench_supervisor **out, bench_error *error) {
+  bench_code code = bench_supervisor_open_like(like, out, error);
+  if (code == BENCH_OK && strlen(command) >= sizeof(*out)->program) {
+    bench_supervisor_close(*out);
+    *out = NULL;
+    return bench_fail(error, BENCH_ERR_USAGE, "the command of a peer is too long");
+  }
+  if (code == BENCH_OK) {
+    snprintf((*out)->program, sizeof(*out)->program, "%s", command);
+    (*out)->peer = true;
+    (*out)->threads = like->device.threads;
+  }
+  return code;
+}
+
+const json_t *bench_supervisor_kernels(const bench_supervisor *s) {
+  return s->kernels;
+}
+
 bench_code bench_supervisor_open_like(const bench_supervisor *like, bench_supervisor **out,
                                       bench_error *error) {
   bench_code code = bench_supervisor_open(like->program, like->backend, like->device_index,
@@ -92,8 +114,7 @@ static int reap(bench_supervisor *s, double grace_s) {
   close(s->from_worker);
   const struct timespec pause = {.tv_nsec = 1000000};
   double deadline_s = bench_proc_monotonic_s() + grace_s;
-  siginfo_t gone = {
-      0}; /* WNOWAIT: while the leader is a zombie, its group's number is not reused */
+  siginfo_t gone = {0}; /* WNOWAIT: of a zombie leader the group's number is not reused */
   while (waitid(P_PID, (id_t)s->pid, &gone, WEXITED | WNOHANG | WNOWAIT) == 0 && gone.si_pid == 0 &&
          bench_proc_monotonic_s() < deadline_s) {
     nanosleep(&pause, NULL);
@@ -119,6 +140,7 @@ void bench_supervisor_close(bench_supervisor *s) {
     return;
   }
   bench_supervisor_restart(s);
+  json_decref(s->kernels);
   free(s->buffer);
   free(s);
 }
@@ -141,8 +163,10 @@ static bench_code spawn_worker(bench_supervisor *s, bench_error *error) {
   posix_spawn_file_actions_adddup2(&actions, up[1], STDOUT_FILENO);
   posix_spawnattr_init(&attributes);
   posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
-  char *const arguments[] = {s->program, (char *)"--worker", NULL};
-  int failed = posix_spawn(&s->pid, s->program, &actions, &attributes, arguments, environ);
+  char *const own[] = {s->program, (char *)"--worker", NULL};
+  char *const shell[] = {(char *)"/bin/sh", (char *)"-c", s->program, NULL};
+  char *const *arguments = s->peer ? shell : own;
+  int failed = posix_spawn(&s->pid, arguments[0], &actions, &attributes, arguments, environ);
   posix_spawn_file_actions_destroy(&actions);
   posix_spawnattr_destroy(&attributes);
   close(down[0]);
@@ -332,10 +356,16 @@ bench_code bench_supervisor_device(bench_supervisor *s, bench_device *out, bench
       code = bench_fail(error, BENCH_ERR_USAGE, "the worker speaks protocol %d, not %d",
                         (int)spoken, BENCH_PROTOCOL);
     } else if (why != NULL) {
-      bool usage = json_is_true(json_object_get(answer, "usage"));
-      code = bench_fail(error, usage ? BENCH_ERR_USAGE : BENCH_ERR_UNSUPPORTED, "%s", why);
+      code = bench_fail(
+          error,
+          json_is_true(json_object_get(answer, "usage")) ? BENCH_ERR_USAGE : BENCH_ERR_UNSUPPORTED,
+          "%s", why);
     } else {
-      code = bench_device_from_json(json_object_get(answer, "device"), &s->device, error);
+      json_decref(s->kernels);
+      s->kernels = json_incref(json_object_get(answer, "kernels"));
+      if (!s->peer) {
+        code = bench_device_from_json(json_object_get(answer, "device"), &s->device, error);
+      }
     }
     json_decref(answer);
     if (code != BENCH_OK) {

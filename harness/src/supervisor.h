@@ -23,6 +23,9 @@ typedef enum bench_answer {
 bench_code bench_supervisor_open(const char *program, const char *backend, int device, int threads,
                                  const volatile int *stop, bench_supervisor **out,
                                  bench_error *error);
+/* A slot for a peer: `command` is given to the shell. It need not say what device it has opened. */
+bench_code bench_supervisor_open_peer(const char *command, const bench_supervisor *like,
+                                      bench_supervisor **out, bench_error *error);
 /* Another slot for the same program, backend and device, with the same manners. */
 bench_code bench_supervisor_open_like(const bench_supervisor *like, bench_supervisor **out,
                                       bench_error *error);
@@ -44,6 +47,9 @@ typedef void bench_event_fn(void *context, const json_t *event);
 bench_answer bench_supervisor_request(bench_supervisor *supervisor, const json_t *request,
                                       double timeout_s, bench_event_fn *on_event, void *context,
                                       json_t **result, char reason[512]);
+
+/* The names of its kernels that the worker told when it was last started: a list, or NULL. */
+const json_t *bench_supervisor_kernels(const bench_supervisor *supervisor);
 
 /* Starts a worker if none runs and gives the device that it opened. */
 bench_code bench_supervisor_device(bench_supervisor *supervisor, bench_device *out,

@@ -23,6 +23,7 @@ typedef struct sweep {
   bench_config config;
   bench_supervisor *supervisor;
   bench_target target;
+  bench_peers *peers;
   bench_plan plan;
   int64_t rows_planned; /* of the whole plan */
   bench_resume resume;
@@ -86,6 +87,10 @@ static bench_code make_plan(sweep *s) {
   }
   if (code == BENCH_OK && options->roofs_path != NULL && s->target.absent[0] == '\0') {
     code = bench_roofs_load(options->roofs_path, &s->target.device, options->roofs, &s->error);
+  }
+  if (code == BENCH_OK && options->peer_count > 0 && s->supervisor != NULL) {
+    code = bench_peers_open(options->peers, options->peer_count, s->supervisor, &s->target,
+                            &s->peers, &s->error);
   }
   if (code == BENCH_OK) {
     code = bench_plan_build(&s->config, &s->target, &s->plan, &s->error);
@@ -257,11 +262,15 @@ static bench_code execute(sweep *s, int *exit_status) {
   if (code == BENCH_OK) {
     code = write_manifest(s, "running");
   }
+  if (code == BENCH_OK && s->peers != NULL) {
+    code = bench_peers_at(s->peers, bench_folder_path(s->folder), &s->error);
+  }
   if (code == BENCH_OK) {
     const bench_run run = {.config = &s->config,
                            .plan = &s->plan,
                            .target = &s->target,
                            .supervisor = s->supervisor,
+                           .peers = s->peers,
                            .folder = s->folder,
                            .options = s->options,
                            .run_id = s->run_id,
@@ -301,6 +310,7 @@ int bench_sweep(const bench_sweep_options *options) {
   }
   bench_resume_free(&s.resume);
   bench_plan_free(&s.plan);
+  bench_peers_close(s.peers);
   bench_supervisor_close(s.supervisor);
   bench_config_free(&s.config);
   if (code != BENCH_OK) {

@@ -10,6 +10,7 @@
 #include "sinks/folder.h"
 #include "src/dense_times.h"
 #include "src/oom_rule.h"
+#include "src/peers.h"
 #include "src/supervisor.h"
 
 typedef enum bench_progress {
@@ -34,6 +35,8 @@ typedef struct bench_sweep_options {
   bool force;     /* with resume: whatever the folder's rows are of */
   bool check_lse; /* statistics once more by LSE identities */
   bool json;
+  const char **peers; /* commands */
+  size_t peer_count;
   const char *roofs_path; /* of bench calibrate, or NULL */
   bench_roofs *roofs;     /* where they are read to */
   bench_progress progress;
@@ -79,6 +82,7 @@ typedef struct bench_run {
   const bench_plan *plan;
   const bench_target *target;
   bench_supervisor *supervisor;
+  bench_peers *peers; /* NULL: none */
   bench_folder *folder;
   const bench_sweep_options *options;
   const char *run_id;

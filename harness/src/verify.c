@@ -22,7 +22,7 @@
 typedef struct outputs {
   float *o;
   float *lse;
-  void *raw; /* as stored; NULL where the backend has host memory */
+  void *raw; /* as stored */
 } outputs;
 
 static void outputs_free(outputs *out) {
@@ -73,7 +73,7 @@ static void wrong(bench_verdict *verdict, const char *what, const bench_attn *at
 }
 
 /* Every value of a layer: no NaN or inf in O, no NaN or +inf in LSE. */
-static void scan_layer(const bench_attn *attn, int64_t layer, const outputs *out,
+static void scan_layer(const bench_attn *attn, int64_t layer, const outputs *out, bool lse,
                        bench_verdict *verdict) {
   for (int64_t row = 0; row < bench_attn_rows(attn) && verdict->right; row++) {
     const float *o = out->o + row * attn->head_dim;
@@ -83,7 +83,7 @@ static void scan_layer(const bench_attn *attn, int64_t layer, const outputs *out
     }
     if (!finite) {
       wrong(verdict, "O is not finite, or was not written,", attn, layer, row);
-    } else if (isnan(out->lse[row]) || out->lse[row] == INFINITY) {
+    } else if (lse && (isnan(out->lse[row]) || out->lse[row] == INFINITY)) {
       wrong(verdict, "LSE is NaN or inf, or was not written,", attn, layer, row);
     }
   }
@@ -94,9 +94,10 @@ typedef struct error_sums {
   double reference2;
 } error_sums;
 
-/* One row, `got` and `lse`, against row `index` of the reference. */
+/* One row, `got` and, if there is one, *lse, against row `index` of the reference. */
 static void compare_row(const bench_attn *attn, const bench_reference *reference, int64_t index,
-                        const float *got, float lse, bench_verdict *verdict, error_sums *sums) {
+                        const float *got, const float *lse, bench_verdict *verdict,
+                        error_sums *sums) {
   int64_t row = reference->rows[index] % bench_attn_rows(attn);
   int64_t layer = reference->rows[index] / bench_attn_rows(attn);
   const double *expected = reference->o + index * attn->head_dim;
@@ -115,13 +116,17 @@ static void compare_row(const bench_attn *attn, const bench_reference *reference
              reference->tolerance);
     wrong(verdict, what, attn, layer, row);
   }
+  if (lse == NULL) {
+    return;
+  }
   double expected_lse = reference->lse[index];
-  bool lse_right = isinf(expected_lse) ? (double)lse == expected_lse
-                                       : fabs((double)lse - expected_lse) <=
+  bool lse_right = isinf(expected_lse) ? (double)*lse == expected_lse
+                                       : fabs((double)*lse - expected_lse) <=
                                              LSE_TOLERANCE * (1 + fabs(expected_lse));
   if (!lse_right) {
     char what[128];
-    snprintf(what, sizeof what, "LSE %.9g where the reference has %.9g", (double)lse, expected_lse);
+    snprintf(what, sizeof what, "LSE %.9g where the reference has %.9g", (double)*lse,
+             expected_lse);
     wrong(verdict, what, attn, layer, row);
   }
 }
@@ -142,7 +147,7 @@ bench_code bench_verify_row(const bench_work *work, int64_t layer, int64_t row, 
     const bench_row_error found = bench_reference_fill_row(work, &one, 0, scratch, naive);
     error_sums sums = {0};
     one.tolerance = DRAWN_FACTOR * fmax(bench_reference_tolerance(found), verdict->err_tolerance);
-    compare_row(attn, &one, 0, o, lse, verdict, &sums);
+    compare_row(attn, &one, 0, o, &lse, verdict, &sums);
   }
   free(scratch);
   free(naive);
@@ -150,7 +155,7 @@ bench_code bench_verify_row(const bench_work *work, int64_t layer, int64_t row, 
   return code;
 }
 
-static bench_code compare_layers(bench_work *work, bool values, bench_verdict *verdict,
+static bench_code compare_layers(bench_work *work, bool values, bool lse, bench_verdict *verdict,
                                  bench_error *error) {
   outputs out;
   bench_code code = outputs_alloc(work, &out, error);
@@ -165,11 +170,11 @@ static bench_code compare_layers(bench_work *work, bool values, bench_verdict *v
     if (code != BENCH_OK) {
       break;
     }
-    scan_layer(&work->attn, l, &out, verdict);
+    scan_layer(&work->attn, l, &out, lse, verdict);
     while (values && next < work->reference->count && work->reference->rows[next] / rows == l) {
       const int64_t row = work->reference->rows[next] % rows;
       compare_row(&work->attn, work->reference, next++, out.o + row * work->attn.head_dim,
-                  out.lse[row], verdict, &sums);
+                  lse ? &out.lse[row] : NULL, verdict, &sums);
     }
   }
   if (values && sums.reference2 > 0) {
@@ -195,7 +200,7 @@ static bench_code look_at_outputs(bench_work *work, const bench_kernel *kernel, 
   const bool values = has_values(work, kernel);
   bench_code code = BENCH_OK;
   if (bench_kernel_computes(kernel)) {
-    code = compare_layers(work, values, verdict, error);
+    code = compare_layers(work, values, true, verdict, error);
   }
   if (code == BENCH_OK && values && work->attn.scope == BENCH_SCOPE_BLOCK) {
     code = bench_block_verify(work, verdict, error);
@@ -261,11 +266,13 @@ static bench_code sum_inputs(const bench_work *work, bool of_device, uint64_t *s
   return code;
 }
 
+static const bench_verdict nothing_found = {
+    .right = true, .err_max_abs = NAN, .err_rel_l2 = NAN, .err_tolerance = NAN};
+
 static bench_code verify(bench_work *work, const bench_kernel *kernel, void *workspace,
                          size_t workspace_bytes, bench_reference_rows rows, bench_verdict *verdict,
                          bench_error *error) {
-  *verdict =
-      (bench_verdict){.right = true, .err_max_abs = NAN, .err_rel_l2 = NAN, .err_tolerance = NAN};
+  *verdict = nothing_found;
   const bool values = has_values(work, kernel);
   const bool reads_only = work->attn.scope == BENCH_SCOPE_ATTENTION; /* projections write Q, K, V */
   uint64_t before = 0;
@@ -301,6 +308,18 @@ bench_code bench_verify(bench_work *work, const bench_kernel *kernel, void *work
                         bench_error *error) {
   return verify(work, kernel, workspace, workspace_bytes,
                 whole ? BENCH_ROWS_WHOLE : BENCH_ROWS_SAMPLED, verdict, error);
+}
+
+bench_code bench_verify_outputs(bench_work *work, bool lse, bool whole, bench_verdict *verdict,
+                                bench_error *error) {
+  *verdict = nothing_found;
+  bench_code code =
+      bench_reference_make(work, whole ? BENCH_ROWS_WHOLE : BENCH_ROWS_SAMPLED, error);
+  if (code == BENCH_OK) {
+    verdict->err_tolerance = work->reference->tolerance;
+    code = compare_layers(work, true, lse, verdict, error);
+  }
+  return code;
 }
 
 /* The reference of the problem's own inputs is put aside: the next kernel needs it. */

@@ -145,6 +145,10 @@ bench_code bench_verify(bench_work *work, const bench_kernel *kernel, void *work
                         bench_error *error);
 void bench_reference_free(bench_reference *reference);
 
+/* The same of outputs that are there already, made by someone else; without `lse` O alone. */
+bench_code bench_verify_outputs(bench_work *work, bool lse, bool whole, bench_verdict *verdict,
+                                bench_error *error);
+
 /* The same after timing, on inputs of a seed that the kernel has not seen, for a few rows. Leaves
  * the inputs of that seed behind, and the reference of the problem's own. */
 bench_code bench_verify_unseen(bench_work *work, const bench_kernel *kernel, void *workspace,

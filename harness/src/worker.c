@@ -62,17 +62,22 @@ static void handle_hello(bench_worker *s, const json_t *request) {
 
 /* A mode of timing, or one of the tasks that time nothing. */
 static bool read_mode(const char *mode, bench_worker_request *out) {
-  if (strcmp(mode, "check") == 0) {
-    out->task = BENCH_TASK_CHECK;
-  } else if (strcmp(mode, "memory") == 0) {
-    out->task = BENCH_TASK_MEMORY;
-  } else if (strcmp(mode, "fit") == 0) {
-    out->task = BENCH_TASK_FIT;
-  } else {
-    out->task = BENCH_TASK_MEASURE;
-    return bench_mode_parse(mode, &out->mode);
+  static const struct {
+    const char *name;
+    bench_worker_task task;
+  } tasks[] = {{"check", BENCH_TASK_CHECK},
+               {"memory", BENCH_TASK_MEMORY},
+               {"fit", BENCH_TASK_FIT},
+               {"export", BENCH_TASK_EXPORT},
+               {"judge", BENCH_TASK_JUDGE}};
+  for (size_t i = 0; i < sizeof tasks / sizeof tasks[0]; i++) {
+    if (strcmp(mode, tasks[i].name) == 0) {
+      out->task = tasks[i].task;
+      return true;
+    }
   }
-  return true;
+  out->task = BENCH_TASK_MEASURE;
+  return bench_mode_parse(mode, &out->mode);
 }
 
 static bench_code read_request(const json_t *json, bench_worker_request *out, bench_error *error) {
@@ -95,6 +100,10 @@ static bench_code read_request(const json_t *json, bench_worker_request *out, be
   bench_code code = bench_attn_from_json(json_object_get(json, "attn"), &out->work.attn, error);
   if (code != BENCH_OK) {
     return code;
+  }
+  out->folder = json_string_value(json_object_get(json, "folder"));
+  if ((out->task == BENCH_TASK_EXPORT || out->task == BENCH_TASK_JUDGE) && out->folder == NULL) {
+    return bench_fail(error, BENCH_ERR_USAGE, "modes export and judge need a folder");
   }
   out->work.unfilled = out->task == BENCH_TASK_FIT;
   if (out->task == BENCH_TASK_MEMORY || out->task == BENCH_TASK_FIT) {

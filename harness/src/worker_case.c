@@ -11,6 +11,7 @@
 #include "src/head_row.h"
 #include "src/protocol.h"
 #include "src/row_samples.h"
+#include "src/worker_peer.h"
 #include "stats/lse_check.h"
 
 /* Scores a statistics pass is presumed to do per second and thread: decides when rows are
@@ -171,6 +172,20 @@ static bench_code touch_memory(bench_worker *s, const bench_kernel *kernel, void
   return code == BENCH_OK ? s->backend->sync(s->context, error) : code;
 }
 
+static void take_errors(const bench_verdict *verdict, bench_row *row) {
+  row->err_max_abs = verdict->err_max_abs;
+  row->err_rel_l2 = verdict->err_rel_l2;
+  row->err_tolerance = verdict->err_tolerance;
+  row->rows_checked = verdict->rows_checked;
+}
+
+static void tell_wrong(const bench_verdict *verdict, bench_row *row, const char **status) {
+  if (!verdict->right) {
+    *status = "wrong";
+    bench_text_copy(row->reason, sizeof row->reason, verdict->reason);
+  }
+}
+
 /* The kernel is verified, then, if right, timed. Fills the row's columns and the samples. */
 static bench_code verify_and_measure(bench_worker *s, const bench_worker_request *asked,
                                      const bench_kernel *kernel, void *workspace,
@@ -180,10 +195,7 @@ static bench_code verify_and_measure(bench_worker *s, const bench_worker_request
   if (code != BENCH_OK) {
     return code;
   }
-  row->err_max_abs = s->verdict.err_max_abs;
-  row->err_rel_l2 = s->verdict.err_rel_l2;
-  row->err_tolerance = s->verdict.err_tolerance;
-  row->rows_checked = s->verdict.rows_checked;
+  take_errors(&s->verdict, row);
   if (s->verdict.right && asked->task == BENCH_TASK_MEASURE && !s->backend->emulated) {
     const bench_timing timing = {.kernel = kernel,
                                  .workspace = workspace,
@@ -193,9 +205,8 @@ static bench_code verify_and_measure(bench_worker *s, const bench_worker_request
                                  .monitor = &s->monitor};
     code = measure(s, &timing, row, samples, status, error);
   }
-  if (code == BENCH_OK && !s->verdict.right) {
-    *status = "wrong";
-    bench_text_copy(row->reason, sizeof row->reason, s->verdict.reason);
+  if (code == BENCH_OK) {
+    tell_wrong(&s->verdict, row, status);
   }
   return code;
 }
@@ -232,10 +243,31 @@ static bench_code run_kernel(bench_worker *s, const bench_worker_request *asked,
   return code;
 }
 
+/* What a peer needs of us: its inputs, and a verdict on its outputs. */
+static bench_code serve_peer(bench_worker *s, const bench_worker_request *asked, bench_row *row,
+                             const char **status, bench_error *error) {
+  bench_code code = prepare(s, asked, error);
+  if (code == BENCH_OK && asked->task == BENCH_TASK_EXPORT) {
+    return bench_peer_export(&s->work, asked->folder, error);
+  }
+  bench_verdict verdict;
+  if (code == BENCH_OK) {
+    code = bench_peer_judge(&s->work, asked->folder, asked->whole, &verdict, error);
+  }
+  if (code == BENCH_OK) {
+    take_errors(&verdict, row);
+    tell_wrong(&verdict, row, status);
+  }
+  return code;
+}
+
 bench_code bench_worker_case(bench_worker *s, const bench_worker_request *asked, bench_row *row,
                              json_t **samples, const char **status, bench_error *error) {
   const char *why_not = NULL;
   const bench_device *device = s->backend->device(s->context);
+  if (asked->task == BENCH_TASK_EXPORT || asked->task == BENCH_TASK_JUDGE) {
+    return serve_peer(s, asked, row, status, error);
+  }
   const bench_kernel_entry *entry =
       bench_backend_kernel(s->backend, asked->name, &asked->work.attn, device, &why_not);
   if (entry == NULL) {

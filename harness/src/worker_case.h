@@ -26,18 +26,20 @@ typedef enum bench_worker_task {
   BENCH_TASK_CHECK,   /* mode "check": verify and do not time */
   BENCH_TASK_FIT,     /* mode "fit": allocate and touch what a run would, and compute nothing */
   BENCH_TASK_MEMORY,  /* mode "memory": run once and tell the peak */
+  BENCH_TASK_EXPORT,  /* mode "export": leave the inputs in `folder`, for a peer */
+  BENCH_TASK_JUDGE,   /* mode "judge": compare the outputs that a peer left in `folder` */
 } bench_worker_task;
 
 typedef struct bench_worker_request {
   bench_work_request work;
   const char *name;
   bench_worker_task task;
-  bench_mode mode; /* BENCH_TASK_MEASURE */
+  bench_mode mode;    /* BENCH_TASK_MEASURE */
+  const char *folder; /* BENCH_TASK_EXPORT and _JUDGE: see worker_peer.h */
   double case_s;
   bool whole; /* compare every row, whatever it costs */
   bool statistics;
-  bool
-      check_lse; /* the statistics once more by LSE identities; a difference makes the case wrong */
+  bool check_lse; /* the statistics once more by LSE identities; a difference makes it wrong */
 } bench_worker_request;
 
 /* Writes an event; takes the reference. */

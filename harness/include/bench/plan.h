@@ -30,10 +30,11 @@ typedef struct bench_problem {
 
 typedef struct bench_case {
   size_t problem;
-  const char *name;                 /* of the kernel, as in the config: family or family/variant */
-  uint64_t id;                      /* problem id and name */
-  int64_t number;                   /* from 1, in the whole plan: a filter leaves it */
-  uint32_t modes;                   /* bit m: plan->modes[m] is wanted */
+  size_t peer;      /* 0: one of our kernels; n: number n - 1 of the target's peer kernels */
+  const char *name; /* of the kernel, as in the config: family or family/variant */
+  uint64_t id;      /* problem id and name */
+  int64_t number;   /* from 1, in the whole plan: a filter leaves it */
+  uint32_t modes;   /* bit m: plan->modes[m] is wanted */
   const bench_kernel_entry *kernel; /* NULL: skipped */
   const char *why_not;              /* reason of the skip; owned by the plan or static */
   int64_t workspace_bytes;
@@ -47,6 +48,8 @@ typedef struct bench_target {
                                    NULL only with `absent` */
   bench_device device;          /* its `backend` is always filled */
   char absent[512]; /* why no device answers: then every case is skipped; "": one does */
+  const char *const *peer_kernels; /* names of what peers compute, beside the config's kernels */
+  size_t peer_kernel_count;
 } bench_target;
 
 typedef struct bench_plan {
