@@ -111,6 +111,9 @@ static bench_code start_peer(bench_peers *peers, const char *command, bench_erro
   bench_supervisor **slot = &peers->supervisors[peers->supervisor_count];
   bench_device ignored;
   bench_error why;
+  if (strlen(command) >= BENCH_PEER_COMMAND_MAX) {
+    return bench_fail(error, BENCH_ERR_USAGE, "--peer: the command is too long");
+  }
   bench_code code = bench_supervisor_open_peer(command, peers->own, slot, error);
   if (code != BENCH_OK) {
     return code;

@@ -28,7 +28,7 @@
 #define LINE_MAX_BYTES ((size_t)64 << 20)
 
 struct bench_supervisor {
-  char program[4096];
+  char program[BENCH_PEER_COMMAND_MAX];
   bool peer;       /* then `program` is a command for the shell */
   json_t *kernels; /* of the peer's hello */
   char backend[16];
@@ -68,11 +68,6 @@ bench_code bench_supervisor_open(const char *program, const char *backend, int d
 bench_code bench_supervisor_open_peer(const char *command, const bench_supervisor *like,
                                       bench_supervisor **out, bench_error *error) {
   bench_code code = bench_supervisor_open_like(like, out, error);
-  if (code == BENCH_OK && strlen(command) >= sizeof(*out)->program) {
-    bench_supervisor_close(*out);
-    *out = NULL;
-    return bench_fail(error, BENCH_ERR_USAGE, "the command of a peer is too long");
-  }
   if (code == BENCH_OK) {
     snprintf((*out)->program, sizeof(*out)->program, "%s", command);
     (*out)->peer = true;

@@ -23,7 +23,9 @@ typedef enum bench_answer {
 bench_code bench_supervisor_open(const char *program, const char *backend, int device, int threads,
                                  const volatile int *stop, bench_supervisor **out,
                                  bench_error *error);
-/* A slot for a peer: `command` is given to the shell. It need not say what device it has opened. */
+#define BENCH_PEER_COMMAND_MAX 4096
+/* A slot for a peer: `command`, shorter than that, is given to the shell. It need not say what
+ * device it has opened. */
 bench_code bench_supervisor_open_peer(const char *command, const bench_supervisor *like,
                                       bench_supervisor **out, bench_error *error);
 /* Another slot for the same program, backend and device, with the same manners. */
