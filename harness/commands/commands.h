@@ -11,6 +11,7 @@ int bench_command_selftest(int argc, char **argv);
 int bench_command_calibrate(int argc, char **argv);
 int bench_command_capacity(int argc, char **argv);
 int bench_command_profile(int argc, char **argv);
+int bench_command_ratios(int argc, char **argv);
 int bench_command_plot(int argc, char **argv);
 int bench_command_merge(int argc, char **argv);
 

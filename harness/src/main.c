@@ -23,6 +23,7 @@ static const struct {
     {"calibrate", bench_command_calibrate, "measured roofs: matrix products, bandwidth, clock"},
     {"capacity", bench_command_capacity, "the longest sequence that fits, per kernel"},
     {"profile", bench_command_profile, "attention statistics and loss of a real model"},
+    {"ratios", bench_command_ratios, "our kernels against the best peer of the same run"},
     {"plot", bench_command_plot, "the figures of one result"},
     {"merge", bench_command_merge, "the parts that shards left, as one result"},
 };

@@ -49,7 +49,7 @@ add_dependencies(test_emu bench_emu)
 target_link_libraries(test_emu PRIVATE test_run_bench)
 set(rehearsal ${CMAKE_CURRENT_BINARY_DIR}/rehearsal)
 add_test(NAME gpu_rehearsal COMMAND sh -c
-  "rm -rf ${rehearsal}; ${PROJECT_SOURCE_DIR}/ci/gpu --rehearse ${rehearsal} && tar -tzf ${rehearsal}.tar.gz | grep sanitize/sweep.csv")
+  "rm -rf ${rehearsal}; ${PROJECT_SOURCE_DIR}/ci/gpu --rehearse ${rehearsal} && tar -tzf ${rehearsal}.tar.gz | grep sanitize/sweep.csv && grep '^sparse .* stub/right' ${rehearsal}/ratios.log")
 set_tests_properties(gpu_rehearsal PROPERTIES LABELS emu TIMEOUT 600
   ENVIRONMENT BENCH=$<TARGET_FILE:bench>)
-add_dependencies(tests_emu bench bench_emu bench_conform)
+add_dependencies(tests_emu bench bench_emu bench_conform peer_stub)

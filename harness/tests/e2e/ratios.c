@@ -1,0 +1,110 @@
+/* bench ratios on a stored result: golden/ratios, whose expected numbers were worked out apart from
+ * the program, and what it says of files that it cannot compare. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "run_bench.h"
+
+#define STORED BENCH_SOURCE_DIR "/harness/tests/golden/ratios"
+
+/* The whole file; the caller frees. */
+static char *text_of(const char *path) {
+  char *text = calloc(1, 1 << 16);
+  FILE *file = fopen(path, "r");
+  if (file == NULL || text == NULL) {
+    fail_msg("cannot read %s", path);
+  }
+  const size_t bytes = fread(text, 1, (1 << 16) - 1, file);
+  assert_true(bytes > 0);
+  fclose(file);
+  return text;
+}
+
+static void prints(const char *options, const char *file, const char *err) {
+  char path[512];
+  snprintf(path, sizeof path, STORED "/%s", file);
+  char *expected = text_of(path);
+  bench_outcome outcome = run_bench("", "ratios %s %s", STORED, options);
+  assert_int_equal(outcome.exit_status, 0);
+  assert_string_equal(outcome.out, expected);
+  assert_string_equal(outcome.err, err);
+  outcome_free(&outcome);
+  free(expected);
+}
+
+static void of_the_best_peer(void **state) {
+  (void)state;
+  prints("", "best.txt", "bench ratios: times of ours with no peer's beside them: 1\n");
+  prints("--csv", "best.csv", "bench ratios: times of ours with no peer's beside them: 1\n");
+}
+
+static void of_a_named_peer(void **state) {
+  (void)state;
+  prints("--peer naive", "naive.txt",
+         "bench ratios: times of ours with no peer's beside them: 3\n");
+}
+
+/* The stored result with one text replaced, as a folder of its own. */
+static void refuses(const char *from, const char *to, const char *options, int status,
+                    const char *message) {
+  char *text = text_of(STORED "/sweep.csv");
+  char *changed = calloc(1, 1 << 17);
+  size_t used = 0;
+  for (const char *at = text; *at != '\0';) {
+    const bool found = strncmp(at, from, strlen(from)) == 0;
+    used += (size_t)sprintf(changed + used, "%.*s", found ? (int)strlen(to) : 1, found ? to : at);
+    at += found ? strlen(from) : 1;
+  }
+  scratch_file("sweep.csv", changed);
+  bench_outcome outcome = run_bench("", "ratios %s %s", scratch_folder(), options);
+  if (outcome.exit_status != status || strstr(outcome.err, message) == NULL ||
+      outcome.out[0] != '\0') {
+    fail_msg("%s -> %s: exit status %d:\n%s%s", from, to, outcome.exit_status, outcome.out,
+             outcome.err);
+  }
+  outcome_free(&outcome);
+  free(changed);
+  free(text);
+}
+
+static void refuses_what_it_cannot_compare(void **state) {
+  (void)state;
+  refuses("time_ns_ci_lo", "lower", "", 2, "sweep.csv:1: there is no column time_ns_ci_lo");
+  refuses(",seq_q", ",queries", "", 2, "sweep.csv:1: there is no column seq_q");
+  refuses("1782000", "fast", "", 2, "sweep.csv:9: time_ns_ci_lo: \"fast\" is not a number");
+  refuses(",274.9,", ",274.9", "", 2, "sweep.csv:3: ");
+  refuses("ok", "failed", "", 3, "sweep.csv: no time of ours stands beside one of a peer");
+  refuses("ok", "ok", "--peer torch/none", 3, "no time of ours stands beside one of torch/none");
+  bench_outcome outcome = run_bench("", "ratios %s/none", scratch_folder());
+  assert_int_equal(outcome.exit_status, 2);
+  outcome_free(&outcome);
+}
+
+static void refuses_bad_usage(void **state) {
+  (void)state;
+  static const char *const arguments[] = {"ratios", "ratios a b", "ratios a --peer", "ratios -x"};
+  for (size_t i = 0; i < sizeof arguments / sizeof arguments[0]; i++) {
+    bench_outcome outcome = run_bench("", "%s", arguments[i]);
+    assert_int_equal(outcome.exit_status, 2);
+    assert_true(outcome.err[0] != '\0' && outcome.out[0] == '\0');
+    outcome_free(&outcome);
+  }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(of_the_best_peer),
+      cmocka_unit_test(of_a_named_peer),
+      cmocka_unit_test(refuses_what_it_cannot_compare),
+      cmocka_unit_test(refuses_bad_usage),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
