@@ -1,36 +1,34 @@
 #!/usr/bin/env python3
 """PyTorch's attention as a peer: bench sweep CONFIG --peer 'python3 kernels/peers/torch_worker.py'
 
-Speaks the worker protocol (harness/src/protocol.h, worker_peer.h) on stdin and stdout: reads Q, K
-and V from files, leaves O there for bench to judge, and times the same call. Kernels, each one
-backend of scaled_dot_product_attention, or flex_attention with a block mask:
+Kernels, each one backend of scaled_dot_product_attention, or flex_attention with a block mask:
 
   torch/flash  torch/efficient  torch/cudnn  torch/math  torch/flex
 
 On a CPU there are torch/flash, which is what PyTorch chooses there, torch/math and torch/flex.
 PyTorch is the only package needed. What a kernel cannot do is skipped with PyTorch's own reason.
 """
-import json
-import math
 import os
-import statistics
 import sys
 import time
 import warnings
+
+from peer_protocol import (FLUSH_CACHES, Attention, Skip, first_line, last_level_cache,
+                           out_of_memory, serve)
 
 try:
     import torch
 except ImportError as error:
     sys.exit(f"torch_worker.py: {error}")
 
-FLUSH_CACHES = 2  # last-level caches that emptying one writes
-TOO_FEW, TOO_MANY = 5, 10000  # samples
+HOLD_CYCLES = 1000000  # of the GPU's clock: longer than Python takes to queue a launch
 
 
 class Device:
     """Where the tensors are, its clock, and its last-level cache."""
 
     def __init__(self, backend, index, threads):
+        torch.set_grad_enabled(False)
         self.cuda = backend == "cuda"
         if self.cuda and not torch.cuda.is_available():
             raise RuntimeError("PyTorch finds no CUDA device")
@@ -41,6 +39,7 @@ class Device:
             if threads > 0:
                 torch.set_num_threads(threads)
             cache = last_level_cache()
+        self.kernels = KERNELS if self.cuda else CPU_KERNELS
         self.name = "cuda" if self.cuda else "cpu"
         self.junk = torch.empty(FLUSH_CACHES * cache, dtype=torch.uint8, device=self.name)
 
@@ -55,6 +54,7 @@ class Device:
             run()
             return float(time.perf_counter_ns() - begin)
         begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+        torch.cuda._sleep(HOLD_CYCLES)  # so that the GPU waits for nothing that Python does
         begin.record()
         run()
         end.record()
@@ -62,54 +62,49 @@ class Device:
         return begin.elapsed_time(end) * 1e6
 
 
-def last_level_cache():
-    """Bytes, as the kernel tells them; 32 MiB where it does not."""
-    folder = "/sys/devices/system/cpu/cpu0/cache"
-    sizes = [0]
-    for index in os.listdir(folder) if os.path.isdir(folder) else []:
-        try:
-            with open(f"{folder}/{index}/size") as file:
-                text = file.read().strip()
-        except OSError:
-            continue
-        sizes.append(int(text[:-1]) * {"K": 1 << 10, "M": 1 << 20}[text[-1]])
-    return max(sizes) or 32 << 20
-
-
-class Skip(Exception):
-    """What a kernel cannot do."""
-
-
-class Problem:
-    """The tensors of a case's distinct layers, and its mask."""
+class Case:
+    """The tensors of a problem's distinct layers, and what launches each."""
 
     def __init__(self, device, request):
         self.device = device
-        self.attn = attn = request["attn"]
-        self.folder = request["folder"]
+        self.attn = attn = Attention(request)
         self.dtype = {"fp32": torch.float32, "fp16": torch.float16,
-                      "bf16": torch.bfloat16}[attn["dtype"]]
-        q = (attn["batch"], attn["heads_q"], attn["seq_q"], attn["head_dim"])
-        kv = (attn["batch"], attn["heads_kv"], attn["seq_kv"], attn["head_dim"])
-        self.layers = [[self.read(name, layer, shape) for name, shape in
-                        (("q", q), ("k", kv), ("v", kv))]
-                       for layer in range(request["layers_distinct"])]
-        self.turns = [self.layers[i % len(self.layers)] for i in range(attn["layers"])]
-        self.grouped = attn["heads_q"] != attn["heads_kv"]
+                      "bf16": torch.bfloat16}[attn.dtype]
+        shapes = (("q", attn.q_shape), ("k", attn.kv_shape), ("v", attn.kv_shape))
+        self.layers = [[self.flat(name, layer, self.dtype).reshape(shape).to(device.name)
+                        for name, shape in shapes] for layer in range(attn.layers_distinct)]
+        self.grouped = attn.heads_q != attn.heads_kv
+        self.launches = KERNELS[request["kernel"]](self)
+        self.turns = [(self.launches[i % len(self.layers)], self.layers[i % len(self.layers)])
+                      for i in range(attn.layers)]
 
-    def read(self, name, layer, shape, dtype=None):
-        dtype = dtype or self.dtype
-        path = f"{self.folder}/{name}{layer}.bin"
-        flat = torch.from_file(path, size=math.prod(shape), dtype=dtype)
-        return flat.clone().reshape(shape).to(self.device.name)
+    def run(self):
+        for launch, tensors in self.turns:
+            launch(*tensors)
 
-    def write(self, layer, out):
-        torch.from_file(f"{self.folder}/o{layer}.bin", shared=True, size=out.numel(),
-                             dtype=self.dtype).copy_(out.flatten())
+    def verify(self):
+        try:
+            with warnings.catch_warnings(record=True) as told:
+                warnings.simplefilter("always")
+                for layer, tensors in enumerate(self.layers):
+                    out = self.launches[layer](*tensors)
+                    torch.from_file(self.attn.path("o", layer), shared=True, size=out.numel(),
+                                    dtype=self.dtype).copy_(out.flatten())
+        except RuntimeError as error:
+            if out_of_memory(error):
+                raise
+            told = "; ".join(dict.fromkeys(str(warning.message).split("(Triggered")[0].strip()
+                                           for warning in told))
+            raise Skip(f"{first_line(error)} {told}"[:400]) from error
+
+    def flat(self, name, layer, dtype):
+        path = self.attn.path(name, layer)
+        return torch.from_file(path, size=os.path.getsize(path) // dtype.itemsize,
+                               dtype=dtype).clone()
 
     def visible(self, layer):
         """What keeps key k of row q (positions) visible, for flex_attention."""
-        mask, offset = self.attn["mask"], self.attn["seq_kv"] - self.attn["seq_q"]
+        mask, offset = self.attn.mask, self.attn.seq_kv - self.attn.seq_q
         kind, _, rest = mask.partition(":")
         if mask == "full":
             return None
@@ -127,70 +122,56 @@ class Problem:
 
     def blocks(self, layer, offset):
         attn = self.attn
-        size = int(dict(part.split("=") for part in attn["mask"].split(":")[1:]
+        size = int(dict(part.split("=") for part in attn.mask.split(":")[1:]
                         if "=" in part).get("size", 64))
-        rows = -(-attn["seq_q"] // size)
-        columns = -(-attn["seq_kv"] // size)
+        rows = -(-attn.seq_q // size)
+        columns = -(-attn.seq_kv // size)
         begin = self.flat("row_begin", layer, torch.int64)
         column = self.flat("column", layer, torch.int32).long()
         patterns = (len(begin) - 1) // rows
         kept = torch.zeros(patterns * rows, columns, dtype=torch.bool)
         kept[torch.repeat_interleave(torch.arange(patterns * rows), begin.diff()), column] = True
         kept = kept.reshape(patterns, rows, columns).to(self.device.name)
-        pattern = torch.zeros(attn["batch"] * attn["heads_q"], dtype=torch.int64)
-        if os.path.exists(f"{self.folder}/pattern{layer}.bin"):
+        pattern = torch.zeros(attn.batch * attn.heads_q, dtype=torch.int64)
+        if os.path.exists(attn.path("pattern", layer)):
             pattern = self.flat("pattern", layer, torch.int32).long()
-        pattern, heads = pattern.to(self.device.name), attn["heads_q"]
+        pattern, heads = pattern.to(self.device.name), attn.heads_q
         return lambda b, h, q, k: kept[pattern[b * heads + h], q // size, k // size] & (
             k <= q + offset)
-
-    def flat(self, name, layer, dtype):
-        path = f"{self.folder}/{name}{layer}.bin"
-        return torch.from_file(path, size=os.path.getsize(path) // dtype.itemsize,
-                                    dtype=dtype).clone()
 
 
 def sdpa(name):
     """A function that makes the launch of one layer by one backend of PyTorch's SDPA."""
 
-    def prepare(problem):
-        attn = problem.attn
+    def prepare(case):
         from torch.nn.attention import SDPBackend, sdpa_kernel
         from torch.nn.functional import scaled_dot_product_attention
         backend = {"flash": SDPBackend.FLASH_ATTENTION, "cudnn": SDPBackend.CUDNN_ATTENTION,
                    "efficient": SDPBackend.EFFICIENT_ATTENTION, "math": SDPBackend.MATH}[name]
-        options = {"enable_gqa": problem.grouped}
-        if attn["mask"] == "causal" and attn["seq_q"] == attn["seq_kv"]:
-            options["is_causal"] = True
-        elif attn["mask"] == "causal" and attn["seq_q"] == 1:
-            pass  # the one row sees all keys
-        elif attn["mask"] != "full":
-            raise Skip(f"scaled_dot_product_attention has no mask {attn['mask']} of its own"
-                       if attn["mask"] != "causal" else
-                       "its causal mask is aligned with the first row, not with the last")
+        options = {"enable_gqa": case.grouped, "is_causal": case.attn.is_causal()}
 
         def launch(q, k, v):
             with sdpa_kernel(backend):
                 return scaled_dot_product_attention(q, k, v, **options)
 
-        return [launch] * len(problem.layers)
+        return [launch] * len(case.layers)
 
     return prepare
 
 
-def flex(problem):
-    attn = problem.attn
+def flex(case):
+    attn = case.attn
     from torch.nn.attention.flex_attention import create_block_mask, flex_attention
     compiled = torch.compile(flex_attention, dynamic=False)
 
     def launch_of(layer):
-        visible = problem.visible(layer)
+        visible = case.visible(layer)
         block_mask = visible and create_block_mask(
-            visible, attn["batch"], attn["heads_q"], attn["seq_q"], attn["seq_kv"],
-            device=problem.device.name)
-        return lambda q, k, v: compiled(q, k, v, block_mask=block_mask, enable_gqa=problem.grouped)
+            visible, attn.batch, attn.heads_q, attn.seq_q, attn.seq_kv,
+            device=case.device.name)
+        return lambda q, k, v: compiled(q, k, v, block_mask=block_mask, enable_gqa=case.grouped)
 
-    return [launch_of(layer) for layer in range(len(problem.layers))]
+    return [launch_of(layer) for layer in range(len(case.layers))]
 
 
 KERNELS = {"torch/flash": sdpa("flash"), "torch/efficient": sdpa("efficient"),
@@ -198,100 +179,5 @@ KERNELS = {"torch/flash": sdpa("flash"), "torch/efficient": sdpa("efficient"),
 CPU_KERNELS = ("torch/flash", "torch/math", "torch/flex")
 
 
-def interval_is_narrow(samples):
-    """95 % interval of the median within 0.5 % on either side, by order statistics."""
-    n = len(samples)
-    reach = 0.98 * math.sqrt(n)
-    low, high = int(n / 2 - reach), math.ceil(n / 2 + reach)
-    if low < 0 or high >= n:
-        return False
-    ordered = sorted(samples)
-    return ordered[high] - ordered[low] <= 0.01 * statistics.median(ordered)
-
-
-def measure(device, run, mode, budget_s):
-    samples, reason, look = [], "budget", TOO_FEW
-    end = time.monotonic() + budget_s
-    run()
-    while len(samples) < TOO_FEW or time.monotonic() < end:
-        if mode == "cold":
-            device.flush()
-        samples.append(device.time_ns(run))
-        if len(samples) == look:  # at few, ever farther counts: each look is a chance to err
-            if interval_is_narrow(samples):
-                reason = "ci"
-                break
-            look = math.ceil(look * 1.5)
-        if len(samples) == TOO_MANY:
-            reason = "max_samples"
-            break
-    return samples, reason
-
-
-def answer(device, request):
-    if request["mode"] not in ("cold", "warm"):
-        raise Skip(f"the peer does not time mode {request['mode']}")
-    name = request["kernel"]
-    say({"ev": "phase", "name": "prepare"})
-    problem = Problem(device, request)
-    with torch.inference_mode():
-        launches = KERNELS[name](problem)
-        turns = [(launches[i % len(launches)], tensors) for i, tensors in enumerate(problem.turns)]
-
-        def run():
-            for launch, tensors in turns:
-                launch(*tensors)
-
-        say({"ev": "phase", "name": "verify"})
-        try:
-            with warnings.catch_warnings(record=True) as told:
-                warnings.simplefilter("always")
-                for layer, tensors in enumerate(problem.layers):
-                    problem.write(layer, launches[layer](*tensors))
-        except RuntimeError as error:
-            if "out of memory" in str(error):
-                raise
-            told = "; ".join(dict.fromkeys(str(warning.message).split("(Triggered")[0].strip()
-                                           for warning in told))
-            raise Skip(f"{str(error).splitlines()[0]} {told}"[:400]) from error
-        say({"ev": "phase", "name": "measure"})
-        samples, reason = measure(device, run, request["mode"], request["case_s"])
-    return {"ev": "result", "status": "ok", "reason": "", "samples": samples,
-            "columns": {"variant": name.split("/")[1], "stop_reason": reason}}
-
-
-def say(event):
-    OUT.write(json.dumps(event) + "\n")
-    OUT.flush()
-
-
-def main():
-    device = None
-    for line in sys.stdin:
-        request = json.loads(line)
-        try:
-            if request["op"] == "quit":
-                break
-            if request["op"] == "hello":
-                device = Device(request["backend"], request["device"], request["threads"])
-                kernels = list(KERNELS) if device.cuda else list(CPU_KERNELS)
-                say({"ev": "hello", "protocol": 1, "kernels": kernels})
-            else:
-                say(answer(device, request))
-        except Skip as skip:
-            say({"ev": "result", "status": "skipped", "reason": str(skip)})
-        except (RuntimeError, ImportError, OSError) as error:
-            reason = str(error).splitlines()[0][:400]
-            if request["op"] == "hello":
-                say({"ev": "error", "reason": reason})
-            else:
-                status = "oom" if "out of memory" in str(error) else "failed"
-                say({"ev": "result", "status": status, "reason": reason})
-
-
-# Libraries print where they like; the protocol has stdout for itself.
-OUT = os.fdopen(os.dup(1), "w")
-os.dup2(2, 1)
 if __name__ == "__main__":
-    with OUT:
-        main()
+    serve(Device, Case)
