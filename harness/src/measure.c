@@ -6,9 +6,9 @@
  * Modes. cold: the last-level cache is emptied before each sample. warm: it is not. graph: each
  * region finds its tensors in no cache, for copies of them are used in turn that fill it five times
  * over; where the backend has graphs, one graph holds a region for every copy, is launched as one,
- * and a sample is a region's share of it. sustained: at least 3 s back to back, of which the last
- * half counts, when clocks have settled; on a device that is waited for, several regions are
- * enqueued for each sample, so that waiting is no rest. */
+ * and a sample is a region's share of it. sustained: at least 3 s back to back (6.5 s where energy
+ * is read), of which the last half counts, when clocks have settled; on a device that is waited
+ * for, several regions are enqueued for each sample, so that waiting is no rest. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +16,7 @@
 #include "bench/plan.h"
 #include "bench/samples.h"
 #include "platform/proc.h"
+#include "src/energy.h"
 #include "src/watch.h"
 
 #define MAX_SAMPLES 4096
@@ -135,15 +136,18 @@ static bench_code sample_until_done(measuring *m, int64_t limit, double *sorted,
                                     bench_error *error) {
   const bool sustained = m->timing->mode == BENCH_MODE_SUSTAINED;
   const double budget_s = m->timing->budget_s;
-  const double span_s = sustained ? fmax(budget_s, BENCH_SUSTAINED_MIN_S) : budget_s;
+  bench_monitor *monitor = m->timing->monitor;
+  const double span_s =
+      sustained ? fmax(fmax(budget_s, BENCH_SUSTAINED_MIN_S), bench_energy_span_s(monitor))
+                : budget_s;
   bench_stop_rule rule = {0};
-  bench_monitor_mark from;
+  bench_energy energy;
   bench_monitor_mark to;
   bench_code code = BENCH_OK;
   if (sustained) {
-    bench_monitor_rest(m->timing->monitor);
+    bench_monitor_rest(monitor);
   }
-  bench_monitor_take(m->timing->monitor, &from);
+  bench_energy_begin(monitor, &energy);
   m->start_s = bench_proc_monotonic_s();
   while (code == BENCH_OK && verdict->right) {
     const int64_t looked_at = rule.next_look;
@@ -151,6 +155,9 @@ static bench_code sample_until_done(measuring *m, int64_t limit, double *sorted,
     const double spent_s = bench_proc_monotonic_s() - m->start_s;
     if (sustained && spent_s < span_s / 2) {
       out->count = 0;
+    }
+    if (sustained) {
+      bench_energy_follow(monitor, &energy, m->regions, m->busy_s);
     }
     if (code != BENCH_OK || !verdict->right) {
       break;
@@ -170,10 +177,10 @@ static bench_code sample_until_done(measuring *m, int64_t limit, double *sorted,
       code = renew_inputs(m, error);
     }
   }
-  bench_monitor_take(m->timing->monitor, &to);
-  bench_monitor_report_state(&from, &to, &out->state);
+  bench_monitor_take(monitor, &to);
+  bench_monitor_report_state(&energy.from, &to, &out->state);
   if (sustained) {
-    bench_monitor_report_energy(m->timing->monitor, &from, &to, m->regions, m->busy_s, &out->state);
+    bench_energy_report(monitor, &energy, &out->state);
   }
   return code;
 }

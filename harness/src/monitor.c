@@ -1,8 +1,4 @@
-/* The state of the device: see monitor.h.
- *
- * Energy. The counters of a GPU are updated some ten times a second, and power follows load with a
- * delay, so only a window of seconds tells anything; a kernel's share is what is above the power at
- * rest, and only while the device was busy nearly all of the time. */
+/* The state of the device: see monitor.h. */
 #include "src/monitor.h"
 
 #include <math.h>
@@ -16,8 +12,6 @@
 
 #define STEAL_PCT_MAX 10.0
 #define REST_S 2
-#define ENERGY_WINDOW_S_MIN 2.0
-#define ENERGY_BUSY_MIN 0.9
 
 bench_cpu_times bench_cpu_times_parse(const char *stat) {
   enum { FIELDS = 8 }; /* user nice system idle iowait irq softirq steal; guest is in user */
@@ -108,31 +102,5 @@ void bench_monitor_report_state(const bench_monitor_mark *from, const bench_moni
   } else if (out->steal_pct > STEAL_PCT_MAX) {
     snprintf(out->fault, sizeof out->fault, "the hypervisor took %.0f %% of the CPU time",
              out->steal_pct);
-  }
-}
-
-void bench_monitor_report_energy(const bench_monitor *monitor, const bench_monitor_mark *from,
-                                 const bench_monitor_mark *to, int64_t regions, double busy_s,
-                                 bench_monitor_report *out) {
-  const double window_s = to->time_s - from->time_s;
-  const double joules = to->energy_j - from->energy_j;
-  char *valid = out->energy_valid;
-  const size_t capacity = sizeof out->energy_valid;
-  if (monitor->no_energy[0] != '\0' || !isfinite(joules) || regions < 1) {
-    snprintf(valid, capacity, "%s",
-             monitor->no_energy[0] != '\0' ? monitor->no_energy : "the counter was not read");
-    return;
-  }
-  const double above_j = joules - monitor->idle_w * window_s;
-  out->power_w = joules / window_s;
-  out->energy_j = above_j / (double)regions;
-  if (window_s < ENERGY_WINDOW_S_MIN) {
-    snprintf(valid, capacity, "a window of %.1f s is too short", window_s);
-  } else if (busy_s < ENERGY_BUSY_MIN * window_s) {
-    snprintf(valid, capacity, "busy %.0f %% of the window", 100 * busy_s / window_s);
-  } else if (!(above_j > 0)) {
-    snprintf(valid, capacity, "no more than at rest");
-  } else {
-    snprintf(valid, capacity, "yes");
   }
 }

@@ -45,15 +45,11 @@ typedef struct bench_monitor_report {
   double temp_c;
   double power_w; /* mean */
   char throttle[64];
-  double energy_j;       /* above rest, of one region; see below */
+  double energy_j;       /* above rest, of one region: energy.h */
   char energy_valid[64]; /* "yes", or why energy_j is not to be trusted */
   char fault[256];       /* why the samples between are not valid; "": they are */
 } bench_monitor_report;
 void bench_monitor_report_state(const bench_monitor_mark *from, const bench_monitor_mark *to,
                                 bench_monitor_report *out);
-/* Fills the energy: of `regions` timed regions that ran for `busy_s` seconds between the marks. */
-void bench_monitor_report_energy(const bench_monitor *monitor, const bench_monitor_mark *from,
-                                 const bench_monitor_mark *to, int64_t regions, double busy_s,
-                                 bench_monitor_report *out);
 
 #endif

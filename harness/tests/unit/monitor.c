@@ -12,6 +12,7 @@
 
 #include "platform/proc.h"
 #include "scratch.h"
+#include "src/energy.h"
 #include "src/monitor.h"
 
 static bool lacking; /* run where no NVML is installed */
@@ -95,32 +96,6 @@ static void cpu_accounts(void **state) {
   assert_true(isnan(report.steal_pct) && report.fault[0] == '\0');
 }
 
-static void energy_above_rest(void **state) {
-  (void)state;
-  bench_monitor monitor = {.idle_w = 100};
-  const bench_monitor_mark from = {.time_s = 10, .energy_j = 5000};
-  bench_monitor_mark to = {.time_s = 14, .energy_j = 6600};
-  bench_monitor_report report = {.energy_j = NAN};
-  bench_monitor_report_energy(&monitor, &from, &to, 300, 3.9, &report);
-  assert_string_equal(report.energy_valid, "yes");
-  assert_true(fabs(report.energy_j - 4) < 1e-12 && fabs(report.power_w - 400) < 1e-12);
-  bench_monitor_report_energy(&monitor, &from, &to, 300, 2.0, &report);
-  assert_string_equal(report.energy_valid, "busy 50 % of the window");
-  to.energy_j = 5300; /* less than rest takes */
-  bench_monitor_report_energy(&monitor, &from, &to, 300, 3.9, &report);
-  assert_string_equal(report.energy_valid, "no more than at rest");
-  to = (bench_monitor_mark){.time_s = 11, .energy_j = 5900};
-  bench_monitor_report_energy(&monitor, &from, &to, 300, 1.0, &report);
-  assert_non_null(strstr(report.energy_valid, "too short"));
-  report.energy_j = NAN;
-  to.energy_j = NAN;
-  bench_monitor_report_energy(&monitor, &from, &to, 300, 1.0, &report);
-  assert_true(isnan(report.energy_j) && strcmp(report.energy_valid, "yes") != 0);
-  snprintf(monitor.no_energy, sizeof monitor.no_energy, "no RAPL counter");
-  bench_monitor_report_energy(&monitor, &from, &to, 300, 1.0, &report);
-  assert_string_equal(report.energy_valid, "no RAPL counter");
-}
-
 static void put(const char *folder, const char *name, const char *text) {
   char path[512];
   snprintf(path, sizeof path, "%s/%s", folder, name);
@@ -156,13 +131,109 @@ static void rapl_counters(void **state) {
   assert_non_null(strstr(error.message, "cannot be read"));
 }
 
+/* A counter of our own, and windows of which the clock's share is made up. */
+typedef struct meter {
+  bench_monitor monitor;
+  bench_energy energy;
+  char folder[256];
+  int64_t regions;
+  double busy_s;
+  double joules;
+} meter;
+
+static void begin(meter *m) {
+  bench_error error;
+  *m = (meter){.monitor = {.idle_w = 100}};
+  snprintf(m->folder, sizeof m->folder, "%s/one/intel-rapl:0", scratch_folder());
+  assert_int_equal(bench_proc_mkdirs(m->folder, &error), BENCH_OK);
+  put(m->folder, "name", "package-0\n");
+  put(m->folder, "energy_uj", "0\n");
+  put(m->folder, "max_energy_range_uj", "900000000000\n");
+  char root[256];
+  snprintf(root, sizeof root, "%s/one", scratch_folder());
+  assert_int_equal(bench_rapl_open(root, &m->monitor.rapl, &error), BENCH_OK);
+  bench_energy_begin(&m->monitor, &m->energy);
+}
+
+/* `seconds` go by, in which 100 regions take `joules`, and keep the device busy for `busy_s`. */
+static void go_by(meter *m, double seconds, double joules, double busy_s) {
+  char text[32];
+  m->joules += joules;
+  m->regions += 100;
+  m->busy_s += busy_s;
+  snprintf(text, sizeof text, "%.0f\n", 1e6 * m->joules);
+  put(m->folder, "energy_uj", text);
+  m->energy.from.time_s -= seconds;
+  m->energy.to.time_s -= seconds;
+  bench_energy_follow(&m->monitor, &m->energy, m->regions, m->busy_s);
+}
+
+static bench_monitor_report report_of(const meter *m) {
+  bench_monitor_report report = {.energy_j = NAN, .power_w = NAN};
+  bench_energy_report(&m->monitor, &m->energy, &report);
+  return report;
+}
+
+static void energy_above_rest(void **state) {
+  (void)state;
+  static const struct {
+    double joules[3]; /* of each window of 2 s, of which rest takes 200 */
+    double busy_s;
+    double each_j; /* of a region */
+    const char *valid;
+  } cases[] = {
+      {{600, 600, 600}, 1.95, 4, "yes"},
+      {{600, 610, 590}, 1.95, 4, "yes"},
+      {{500, 600, 600}, 1.95, 11.0 / 3, "windows differ by 27 %"},
+      {{600, 600, 600}, 1.0, 4, "busy 50 % of the time"},
+      {{190, 190, 190}, 1.95, -0.1, "no more than at rest"},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    meter m;
+    begin(&m);
+    for (int w = 0; w < 3; w++) {
+      go_by(&m, 2.0, cases[i].joules[w], cases[i].busy_s);
+    }
+    bench_monitor_report report = report_of(&m);
+    assert_string_equal(report.energy_valid, cases[i].valid);
+    assert_true(fabs(report.energy_j - cases[i].each_j) < 0.02);
+    assert_true(fabs(report.power_w - m.joules / 6) < 2);
+  }
+}
+
+static void energy_of_windows_alone(void **state) {
+  (void)state;
+  meter m;
+  begin(&m);
+  assert_true(bench_energy_span_s(&m.monitor) > 6);
+  assert_string_equal(report_of(&m).energy_valid, "0 of 3 windows of 2 s");
+  assert_true(isnan(report_of(&m).energy_j));
+  go_by(&m, 1.9, 500, 1.8); /* goes into the first window, which is not full */
+  assert_int_equal(m.energy.windows, 0);
+  go_by(&m, 0.2, 100, 0.2);
+  assert_int_equal(m.energy.windows, 1);
+  assert_int_equal(m.energy.regions, 200);
+  go_by(&m, 1.0, 900, 1.0); /* no window is closed over it: it does not count */
+  assert_true(fabs(report_of(&m).energy_j - (600 - 210) / 200.0) < 0.02);
+  assert_string_equal(report_of(&m).energy_valid, "1 of 3 windows of 2 s");
+  put(m.folder, "energy_uj", "\n");
+  m.energy.to.time_s -= 2;
+  bench_energy_follow(&m.monitor, &m.energy, m.regions + 1, m.busy_s);
+  assert_string_equal(report_of(&m).energy_valid, "the counter was not read");
+  assert_true(isnan(report_of(&m).energy_j));
+  snprintf(m.monitor.no_energy, sizeof m.monitor.no_energy, "no RAPL counter");
+  assert_string_equal(report_of(&m).energy_valid, "no RAPL counter");
+  assert_true(bench_energy_span_s(&m.monitor) == 0);
+}
+
 int main(int argc, char **argv) {
   (void)argv;
   lacking = argc > 1;
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(nvml_of_a_driver),  cmocka_unit_test(monitor_of_a_gpu),
       cmocka_unit_test(throttle_reasons),  cmocka_unit_test(cpu_accounts),
-      cmocka_unit_test(energy_above_rest), cmocka_unit_test(rapl_counters),
+      cmocka_unit_test(energy_above_rest), cmocka_unit_test(energy_of_windows_alone),
+      cmocka_unit_test(rapl_counters),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
