@@ -11,13 +11,12 @@ of the work on the host's clock, dispatch included, so short kernels look slower
 import math
 import os
 import sys
-import time
 
 # Other workers need the device's memory too.
 os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
 
-from peer_protocol import (FLUSH_CACHES, Attention, Skip, first_line, last_level_cache,
-                           out_of_memory, serve)
+from peer_protocol import (FLUSH_CACHES, Attention, Skip, WallClock, first_line,
+                           last_level_cache, out_of_memory, serve)
 
 try:
     import jax
@@ -29,7 +28,7 @@ except ImportError as error:
 GPU_CACHE = 64 << 20  # JAX does not tell it; no GPU of today that it knows has more
 
 
-class Device:
+class Device(WallClock):
     """Where the arrays are, and a buffer that fills its last-level cache."""
 
     def __init__(self, backend, index, threads):
@@ -44,11 +43,6 @@ class Device:
     def flush(self):
         self.junk = self.add(self.junk)
         self.junk.block_until_ready()
-
-    def time_ns(self, run):
-        begin = time.perf_counter_ns()
-        run()
-        return float(time.perf_counter_ns() - begin)
 
 
 class Case:

@@ -8,10 +8,9 @@ Needs the packages onnxruntime and onnx. fp32 alone; Q, K and V are [batch, seq,
 there, and are brought into that order before the clock starts.
 """
 import sys
-import time
 
-from peer_protocol import (FLUSH_CACHES, Attention, Skip, first_line, last_level_cache,
-                           out_of_memory, serve)
+from peer_protocol import (FLUSH_CACHES, Attention, Skip, WallClock, first_line,
+                           last_level_cache, out_of_memory, serve)
 
 try:
     import numpy
@@ -21,7 +20,7 @@ except ImportError as error:
     sys.exit(f"onnx_worker.py: {error}")
 
 
-class Device:
+class Device(WallClock):
     """The CPU, and a buffer that fills its last-level cache."""
 
     def __init__(self, backend, index, threads):
@@ -34,11 +33,6 @@ class Device:
 
     def flush(self):
         self.junk += 1
-
-    def time_ns(self, run):
-        begin = time.perf_counter_ns()
-        run()
-        return float(time.perf_counter_ns() - begin)
 
 
 class Case:

@@ -10,11 +10,10 @@ PyTorch is the only package needed. What a kernel cannot do is skipped with PyTo
 """
 import os
 import sys
-import time
 import warnings
 
-from peer_protocol import (FLUSH_CACHES, Attention, Skip, first_line, last_level_cache,
-                           out_of_memory, serve)
+from peer_protocol import (FLUSH_CACHES, Attention, Skip, WallClock, first_line,
+                           last_level_cache, out_of_memory, serve)
 
 try:
     import torch
@@ -24,7 +23,7 @@ except ImportError as error:
 HOLD_CYCLES = 1000000  # of the GPU's clock: longer than Python takes to queue a launch
 
 
-class Device:
+class Device(WallClock):
     """Where the tensors are, its clock, and its last-level cache."""
 
     def __init__(self, backend, index, threads):
@@ -50,9 +49,7 @@ class Device:
 
     def time_ns(self, run):
         if not self.cuda:
-            begin = time.perf_counter_ns()
-            run()
-            return float(time.perf_counter_ns() - begin)
+            return super().time_ns(run)
         begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
         torch.cuda._sleep(HOLD_CYCLES)  # so that the GPU waits for nothing that Python does
         begin.record()

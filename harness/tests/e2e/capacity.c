@@ -78,11 +78,7 @@ static void bad_usage(void **state) {
   (void)state;
   static const char *const arguments[] = {"capacity", "capacity a.toml b.toml",
                                           "capacity /nonexistent.toml", "capacity --device x a"};
-  for (size_t i = 0; i < sizeof arguments / sizeof arguments[0]; i++) {
-    bench_outcome outcome = run_bench("", "%s", arguments[i]);
-    assert_int_equal(outcome.exit_status, 2);
-    outcome_free(&outcome);
-  }
+  refuses_usage(arguments, sizeof arguments / sizeof arguments[0]);
 }
 
 int main(void) {

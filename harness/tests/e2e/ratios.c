@@ -91,12 +91,7 @@ static void refuses_what_it_cannot_compare(void **state) {
 static void refuses_bad_usage(void **state) {
   (void)state;
   static const char *const arguments[] = {"ratios", "ratios a b", "ratios a --peer", "ratios -x"};
-  for (size_t i = 0; i < sizeof arguments / sizeof arguments[0]; i++) {
-    bench_outcome outcome = run_bench("", "%s", arguments[i]);
-    assert_int_equal(outcome.exit_status, 2);
-    assert_true(outcome.err[0] != '\0' && outcome.out[0] == '\0');
-    outcome_free(&outcome);
-  }
+  refuses_usage(arguments, sizeof arguments / sizeof arguments[0]);
 }
 
 int main(void) {

@@ -1,12 +1,17 @@
 /* Runs the real program as a user would, and reads what it left. */
 #include "run_bench.h"
 
+#include <setjmp.h>
 #include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <cmocka.h>
 
 #include "sinks/csv_table.h"
 
@@ -51,6 +56,17 @@ bench_outcome run_bench(const char *environment, const char *format, ...) {
 void outcome_free(bench_outcome *outcome) {
   free(outcome->out);
   free(outcome->err);
+}
+
+void refuses_usage(const char *const *arguments, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    bench_outcome outcome = run_bench("", "%s", arguments[i]);
+    if (outcome.exit_status != 2 || outcome.err[0] == '\0' || outcome.out[0] != '\0') {
+      fail_msg("%s: exit status %d:\n%s%s", arguments[i], outcome.exit_status, outcome.out,
+               outcome.err);
+    }
+    outcome_free(&outcome);
+  }
 }
 
 static bench_code add_row(void *context, char *const *fields, bench_error *error) {

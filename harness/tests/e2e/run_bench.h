@@ -21,6 +21,8 @@ extern const char *bench_program; /* "bench" */
 bench_outcome run_bench(const char *environment, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 void outcome_free(bench_outcome *outcome);
+/* Asserts that each is bad usage: exit status 2, a word about it, and no output. */
+void refuses_usage(const char *const *arguments, size_t count);
 
 /* The table of a result as text fields: table.field[row * columns + column]. */
 typedef struct result_table {
