@@ -129,23 +129,24 @@ def say(event):
 
 def serve(open_device, prepare):
     device = None
-    for line in sys.stdin:
-        request = json.loads(line)
-        opening = request["op"] == "hello"
-        try:
+    with OUT:
+        for line in sys.stdin:
+            request = json.loads(line)
+            opening = request["op"] == "hello"
             if request["op"] == "quit":
                 break
-            if opening:
-                device = open_device(request["backend"], request["device"], request["threads"])
-                say({"ev": "hello", "protocol": 1, "kernels": list(device.kernels)})
-            else:
-                say(answer(device, prepare, request))
-        except Skip as skip:
-            say({"ev": "result", "status": "skipped", "reason": str(skip)})
-        except Exception as error:  # a case of the peer's, whatever its library raises
-            status = "oom" if out_of_memory(error) else "failed"
-            say({"ev": "error", "reason": first_line(error)} if opening else
-                {"ev": "result", "status": status, "reason": first_line(error)})
+            try:
+                if opening:
+                    device = open_device(request["backend"], request["device"], request["threads"])
+                    say({"ev": "hello", "protocol": 1, "kernels": list(device.kernels)})
+                else:
+                    say(answer(device, prepare, request))
+            except Skip as skip:
+                say({"ev": "result", "status": "skipped", "reason": str(skip)})
+            except Exception as error:  # a case of the peer's, whatever its library raises
+                status = "oom" if out_of_memory(error) else "failed"
+                say({"ev": "error", "reason": first_line(error)} if opening else
+                    {"ev": "result", "status": status, "reason": first_line(error)})
 
 
 # Libraries print where they like; the protocol has stdout for itself.
