@@ -52,4 +52,4 @@ add_test(NAME gpu_rehearsal COMMAND sh -c
   "rm -rf ${rehearsal}; ${PROJECT_SOURCE_DIR}/ci/gpu --rehearse ${rehearsal} && tar -tzf ${rehearsal}.tar.gz | grep sanitize/sweep.csv && grep '^sparse .* stub/right' ${rehearsal}/ratios.log")
 set_tests_properties(gpu_rehearsal PROPERTIES LABELS emu TIMEOUT 600
   ENVIRONMENT BENCH=$<TARGET_FILE:bench>)
-add_dependencies(tests_emu bench bench_emu bench_conform peer_stub)
+add_dependencies(tests_emu bench bench_emu peer_stub)
