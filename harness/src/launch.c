@@ -4,6 +4,7 @@
 static bench_code launch_attention(const bench_work *work, const bench_layer *layer,
                                    const bench_kernel *kernel, void *workspace,
                                    bench_error *error) {
+  bench_error told = {.message = ""};
   const bench_launch launch = {.attn = &layer->segment->attn,
                                .blocks = layer->segment->launch_list,
                                .q = layer->q,
@@ -14,9 +15,12 @@ static bench_code launch_attention(const bench_work *work, const bench_layer *la
                                .workspace = workspace,
                                .stream = work->backend->stream(work->context),
                                .threads = work->backend->device(work->context)->threads,
-                               .device = work->backend->device(work->context)};
+                               .device = work->backend->device(work->context),
+                               .error = &told};
   const bench_code code = kernel->launch(&launch);
-  if (code != BENCH_OK) {
+  if (code != BENCH_OK && told.message[0] != '\0') {
+    bench_fail(error, code, "%s", told.message);
+  } else if (code != BENCH_OK) {
     bench_fail(error, code, "the kernel refused to launch");
     /* A backend that enqueues says what went wrong when it is next waited for. */
     work->backend->sync(work->context, error);

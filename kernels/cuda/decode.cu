@@ -189,6 +189,7 @@ BENCH_KERNEL(cuda, decode) = {
     .summary = "1 to 16 query rows: packed head groups, keys split over blocks, merged in the last",
     .wants_blocks = false,
     .block = 0,
+    .fuses_stats = false,
     .why_not = decode_why_not,
     .workspace_bytes = decode_workspace_bytes,
     .launch = decode_launch,

@@ -390,6 +390,7 @@ BENCH_KERNEL(cuda, flash) = {
     .summary = "64 query rows share tiles of K and V in shared memory; plain FMA, any dtype",
     .wants_blocks = false,
     .block = 0,
+    .fuses_stats = false,
     .why_not = flash_why_not,
     .workspace_bytes = nullptr,
     .launch = flash_launch,

@@ -14,12 +14,14 @@
  *   POLYNOMIAL  of how many weights one is 2^x by FMA, not by the special function unit; 0: none
  *   RISE        by how much, in log2, a maximum must rise before sums are taken to the new one;
  *               until then weights are up to 2^RISE, which cancels in the end
- *   LISTS       whether the mask may be a block list; a plan for simple masks saves registers */
-template <int POLYNOMIAL_, int RISE_, bool LISTS_ = true>
+ *   LISTS       whether the mask may be a block list; a plan for simple masks saves registers
+ *   BESIDE      whether a softmax may run beside a product */
+template <int POLYNOMIAL_, int RISE_, bool LISTS_ = true, bool BESIDE_ = true>
 struct HopperSwitches {
   static constexpr int POLYNOMIAL = POLYNOMIAL_;
   static constexpr int RISE = RISE_;
   static constexpr bool LISTS = LISTS_;
+  static constexpr bool BESIDE = BESIDE_;
 };
 
 /* GROUPS warpgroups of 64 query rows each work on tiles of KEYS keys that a thread of one more
@@ -56,7 +58,7 @@ struct HopperPlan {
   static constexpr int PRODUCER_REGISTERS = CONSUMERS == 3 ? 32 : 24;
   static constexpr int CONSUMER_REGISTERS = CONSUMERS == 3 ? 160 : 240;
   /* Softmax beside the product with V. With statistics the registers of P go to their sums. */
-  static constexpr bool OVERLAPS = !STATS;
+  static constexpr bool OVERLAPS = !STATS && Switches::BESIDE;
   static constexpr bool IN_TURN = GROUPS > 1 && DIM <= 128 && OVERLAPS;
   static_assert(DIM % 16 == 0 && KEYS % 16 == 0 && KEYS <= 256, "steps of wgmma, boxes of the TMA");
   static_assert(

@@ -186,7 +186,7 @@ static bench_code blas_heads(const bench_launch *launch, int64_t first, int64_t 
   qk.stride_b = attn->seq_kv * d;
   qk.stride_c = rows * pitch;
   qk.alpha = 1.44269504088896340736f / sqrtf((float)d); /* weights are powers of two */
-  bench_code code = bench_cublas_gemm(launch->stream, &qk, nullptr);
+  bench_code code = bench_cublas_gemm(launch->stream, &qk, launch->error);
   if (code != BENCH_OK) {
     return code;
   }
@@ -212,7 +212,7 @@ static bench_code blas_heads(const bench_launch *launch, int64_t first, int64_t 
   pv.stride_b = attn->seq_kv * d;
   pv.stride_c = rows * d;
   pv.alpha = 1.0f;
-  return bench_cublas_gemm(launch->stream, &pv, nullptr);
+  return bench_cublas_gemm(launch->stream, &pv, launch->error);
 }
 
 template <typename T>

@@ -14,7 +14,7 @@
 extern "C" {
 #endif
 
-#define BENCH_KERNEL_ABI 2u
+#define BENCH_KERNEL_ABI 3u
 
 /* Bytes at the start of a workspace, as far as it has them, that are zero before the first launch
  * of a case. A kernel that relies on it, for counters say, leaves them zero at the end of each. */
@@ -84,6 +84,7 @@ typedef struct bench_launch {
   void *stream;    /* cudaStream_t; NULL on cpu */
   int threads;     /* cpu: threads to use */
   const bench_device *device; /* the one that why_not and workspace_bytes were asked about */
+  bench_error *error; /* where a kernel may say why it refused, with bench_fail; may be NULL */
 } bench_launch;
 
 typedef struct bench_kernel {
@@ -99,7 +100,8 @@ typedef struct bench_kernel {
   const char *(*why_not)(const bench_attn *attn, const bench_device *device);
   /* Optional (NULL: none). Scratch for the launches of a case, which go one after the other. */
   size_t (*workspace_bytes)(const bench_attn *attn, const bench_device *device);
-  /* 0 or a code of bench_code; never a time-out or a retry. */
+  /* 0 or a code of bench_code; never a time-out or a retry. BENCH_ERR_UNSUPPORTED makes the row a
+   * skipped one: for what only a launch can find out. */
   bench_code (*launch)(const bench_launch *launch);
 } bench_kernel;
 

@@ -210,6 +210,16 @@ static void wgmma_expect(const conform_case *c, const unsigned char *in, unsigne
         ((ta) ? TRANS_A : 0) | ((tb) ? TRANS_B : 0)                                       \
   }
 
+/* The operands from shared memory and from registers, of both types, for one number of columns. */
+#define WGMMA_OF_N(n)                                                                          \
+  WGMMA_CASE("wgmma_ss bf16 n" #n, dev_bf16, n, SWIZZLE_128B, 4, false, false, false),         \
+      WGMMA_CASE("wgmma_ss fp16 n" #n, dev_fp16, n, SWIZZLE_64B, 2 | FP16 | ACCUMULATE, false, \
+                 false, false),                                                                \
+      WGMMA_CASE("wgmma_rs bf16 n" #n, dev_bf16, n, SWIZZLE_128B, 2 | REGISTERS, false, true,  \
+                 true),                                                                        \
+      WGMMA_CASE("wgmma_rs fp16 n" #n, dev_fp16, n, SWIZZLE_128B,                              \
+                 4 | FP16 | ACCUMULATE | REGISTERS, false, false, true)
+
 }  // namespace CONFORM_SIDE
 
 #endif

@@ -144,6 +144,18 @@ bench_emu_mutant(flash_sm90_shrink cuda/flash_sm90_softmax.h "shrink[i / 2]" "sh
   cuda/flash_sm90.cu)
 bench_emu_mutant(flash_sm90_fma_exponent cuda/flash_exp2.h "(float_bits(n) << 23)"
   "(float_bits(n) << 22)" cuda/flash_sm90_fma.cu)
+bench_emu_mutant(flash_sm90_serial_early_scores cuda/flash_sm90_loop.h
+  "wgmma_wait<Plan::OVERLAPS ? 1 : 0>()" "wgmma_wait<2>()" cuda/flash_sm90_serial.cu)
+
+# flash/sm90_tma, which has a loop of its own.
+set(tma cuda/flash_sm90_tma.cu)
+bench_emu_mutant(flash_sm90_tma_value_key ${tma} "to.values, v, walk.tile.key"
+  "to.values, v, walk.tile.key + 8")
+bench_emu_mutant(flash_sm90_tma_query_row ${tma} "work.q, at.rows.row" "work.q, at.rows.row + 1")
+bench_emu_mutant(flash_sm90_tma_key_head ${tma} "at.rows.head / work.shape.group" "at.rows.head")
+bench_emu_mutant(flash_sm90_tma_unmasked ${tma} "hopper_weigh<true>" "hopper_weigh<false>")
+bench_emu_mutant(flash_sm90_tma_no_rescale ${tma} "rise_output(r, shrink)" "(void)shrink")
+bench_emu_mutant(flash_sm90_tma_same_tile ${tma} "tiles_next(ahead, work.mask);" "")
 
 # sparse/sm90, with the order of its block rows.
 bench_emu_mutant(sparse_sm90_tile_ahead cuda/flash_sm90_walk.h

@@ -51,6 +51,10 @@ static bench_code device_fault(const bench_launch *launch) {
   return BENCH_ERR_DEVICE;
 }
 
+static bench_code cannot_after_all(const bench_launch *launch) {
+  return bench_fail(launch->error, BENCH_ERR_UNSUPPORTED, "there is no plan for 29 rows");
+}
+
 static bench_code wrong_value(const bench_launch *launch) {
   bench_code code = honest(launch);
   ((float *)launch->o)[bench_attn_q_elements(launch->attn) - 1] += 0.01f;
@@ -89,7 +93,7 @@ static const struct {
 } faults[] = {
     {13, segv},          {17, killed},        {19, hang},        {23, leaves},
     {59, out_of_memory}, {31, device_fault},  {37, wrong_value}, {41, not_a_number},
-    {43, unwritten_lse}, {47, out_of_bounds}, {53, chatters},
+    {43, unwritten_lse}, {47, out_of_bounds}, {53, chatters},    {29, cannot_after_all},
 };
 
 static bench_code launch_faulty(const bench_launch *launch) {

@@ -96,12 +96,73 @@ static void code_runs_on_its_architectures(void **state) {
   }
 }
 
+static const bench_kernel *kernel_of(const bench_backend *backend, const char *family) {
+  for (size_t i = 0; i < backend->kernel_count; i++) {
+    if (strcmp(backend->kernels[i].kernel->family, family) == 0) {
+      return backend->kernels[i].kernel;
+    }
+  }
+  fail_msg("no kernel of the family %s", family);
+  return NULL;
+}
+
+/* Problems that no cuDNN takes are refused for their own sake, with or without the library; the
+ * others for want of it, where it is wanting. */
+static void vendor_says_what_it_cannot_do(void **state) {
+  (void)state;
+  bench_error error;
+  const bench_kernel *vendor = kernel_of(bench_plugin_load(PLUGIN, &error), "vendor");
+  const bench_attn base = {.layers = 1,
+                           .batch = 1,
+                           .heads_q = 4,
+                           .heads_kv = 2,
+                           .head_dim = 64,
+                           .seq_q = 40,
+                           .seq_kv = 64,
+                           .dtype = BENCH_BF16};
+  const bench_device device = {.backend = "cuda", .cc = 90};
+  static const struct {
+    bench_dtype dtype;
+    int64_t head_dim;
+    int64_t seq_q;
+    bench_mask mask;
+    const char *why_not; /* NULL: none but that there is no cuDNN */
+  } cases[] = {
+      {BENCH_BF16, 64, 40, {.kind = BENCH_MASK_FULL}, NULL},
+      {BENCH_FP16, 128, 64, {.kind = BENCH_MASK_CAUSAL}, NULL},
+      {BENCH_BF16, 64, 1, {.kind = BENCH_MASK_WINDOW, .window = 7}, NULL},
+      {BENCH_BF16, 64, 70, {.kind = BENCH_MASK_FULL}, NULL},
+      {BENCH_FP32, 64, 40, {.kind = BENCH_MASK_FULL}, "fp16 and bf16"},
+      {BENCH_BF16, 60, 40, {.kind = BENCH_MASK_FULL}, "multiples of 8"},
+      {BENCH_BF16, 64, 40, {.kind = BENCH_MASK_WINDOW, .window = 7, .both = true}, "masks full"},
+      {BENCH_BF16, 64, 40, {.kind = BENCH_MASK_BLOCK, .block = 64, .density = 1}, "masks full"},
+      {BENCH_BF16, 64, 70, {.kind = BENCH_MASK_CAUSAL}, "no rows that see no key"},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    bench_attn attn = base;
+    attn.dtype = cases[i].dtype;
+    attn.head_dim = cases[i].head_dim;
+    attn.seq_q = cases[i].seq_q;
+    attn.mask = cases[i].mask;
+    const char *why_not = vendor->why_not(&attn, &device);
+    const char *wanted = cases[i].why_not != NULL ? cases[i].why_not : "cuDNN";
+    if (why_not == NULL ? cases[i].why_not != NULL : strstr(why_not, wanted) == NULL) {
+      fail_msg("case %zu: %s", i, why_not != NULL ? why_not : "taken");
+    }
+    assert_true(cases[i].why_not != NULL || why_not == NULL ||
+                strstr(why_not, "is not there") != NULL || strstr(why_not, "this build") != NULL);
+  }
+  const bench_device old = {.backend = "cuda", .cc = 75};
+  assert_non_null(strstr(vendor->why_not(&base, &old), "not compiled"));
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(loads_and_names_the_devices),
       cmocka_unit_test(exports_one_symbol),
       cmocka_unit_test(needs_no_cuda_library),
       cmocka_unit_test(code_runs_on_its_architectures),
+      cmocka_unit_test(vendor_says_what_it_cannot_do),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
