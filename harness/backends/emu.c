@@ -12,7 +12,6 @@
 #include "bench/backend.h"
 #include "bench/blas.h"
 #include "bench/cublas.h"
-#include "bench/cudnn.h"
 #include "emu/emu.h"
 
 #define DEFAULT_CC 90
@@ -166,14 +165,6 @@ bench_code bench_cublas_gemm(void *stream, const bench_gemm *gemm, bench_error *
   const bench_code code = bench_cpu_gemm(gemm, 1, &scratch, error);
   bench_cpu_gemm_free(&scratch);
   return code;
-}
-
-const char *bench_cudnn_why_not(void) {
-  return "the emulated device has no cuDNN";
-}
-
-bench_code bench_cudnn_attention(const bench_launch *launch) {
-  return bench_fail(launch->error, BENCH_ERR_UNSUPPORTED, "%s", bench_cudnn_why_not());
 }
 
 static bench_code emu_gemm(bench_context *context, const bench_gemm *gemm, bench_error *error) {

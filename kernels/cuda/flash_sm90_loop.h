@@ -199,7 +199,9 @@ BENCH_DEVICE_FN void hopper_step(HopperRegisters<Plan> &r, HopperPlace<Plan, KEP
   channel_release(from.keys);
   const bool rises = hopper_weigh<CUT>(r, at, shape, mask, shrink);
   wgmma_pin(accumulators(r.scores.at));
-  wgmma_wait<0>();
+  if constexpr (Plan::OVERLAPS) {
+    wgmma_wait<0>();
+  }
   wgmma_pin(accumulators(r.state.out));
   wgmma_pin(accumulators(r.scores.at));
   channel_release(from.values);

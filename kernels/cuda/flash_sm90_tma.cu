@@ -7,7 +7,7 @@
  * The next step, sm90_serial, gives the asking to a warpgroup of its own. */
 #include "cuda/flash_sm90_kernel.h"
 
-typedef HopperPlan<64, 128, 1, false, HopperSwitches<0, 8>> SinglePlan;
+typedef HopperPlan<64, 64, 1, false, HopperSwitches<0, 0>> SinglePlan;
 #define SINGLE_SMEM_BYTES (SinglePlan::PIPE_BYTES + TILE_ALIGN)
 
 /* Asks for the tile that `walk` stands at, if there is one. By one thread. */
