@@ -9,16 +9,18 @@ bench_test(cuda_naive SOURCES unit/cuda_naive.c LABELS unit emu)
 target_link_libraries(test_cuda_naive PRIVATE bench_emu_device)
 # bench_kernel_test(SOURCE FAMILY VARIANT): a test of what one kernel does beside its result.
 function(bench_kernel_test source family variant)
-  set(name ${source}_${variant})
+  set(name ${source}_${family}_${variant})
   bench_test(${name} SOURCES unit/${source}.c LABELS unit emu)
   target_link_libraries(test_${name} PRIVATE bench_emu_device)
   target_compile_definitions(test_${name} PRIVATE
     TESTED_KERNEL=bench_kernel_cuda_${family}_${variant})
 endfunction()
-bench_kernel_test(cuda_flash_stats flash sm80)
-bench_kernel_test(cuda_flash_stats flash sm90)
-bench_kernel_test(cuda_sparse sparse sm80)
-bench_kernel_test(cuda_sparse sparse sm90)
+bench_kernel_test(cuda_stats flash sm80)
+bench_kernel_test(cuda_stats flash sm90)
+bench_kernel_test(cuda_stats sparse sm90)
+target_compile_definitions(test_cuda_stats_sparse_sm90 PRIVATE REFERENCE_BLOCK=64)
+bench_kernel_test(cuda_blocks sparse sm80)
+bench_kernel_test(cuda_blocks sparse sm90)
 bench_emu_object(cublas_host ${PROJECT_SOURCE_DIR}/kernels/peers/cublas.cu cublas
   "75 80 90" BLAS_WORKSPACE_BYTES=40000)
 bench_test(cublas SOURCES unit/cublas.c ${PROJECT_SOURCE_DIR}/harness/backends/cublas.c

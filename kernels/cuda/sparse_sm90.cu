@@ -40,31 +40,37 @@ static bench_code sparse_launch_plan(const bench_launch *launch, const int32_t *
 }
 
 /* Blocks of 128 or 64 rows. A tile's keys divide a block's. */
-template <typename T, int DIM, typename Switches>
+template <typename T, int DIM, bool STATS>
 static bench_code sparse_launch_dim(const bench_launch *launch, const int32_t *order) {
+  typedef HopperSwitches<0, 8> Plain;
   constexpr int WIDE = DIM <= 128 ? 128 : 64;
   return order == nullptr || launch->blocks->block % 128 == 0
-             ? sparse_launch_plan<T, HopperPlan<DIM, WIDE, 2, false, Switches>>(launch, order)
-             : sparse_launch_plan<T, HopperPlan<DIM, 64, 1, false, Switches>>(launch, order);
+             ? sparse_launch_plan<T, HopperPlan<DIM, WIDE, 2, STATS, Plain>>(launch, order)
+             : sparse_launch_plan<T, HopperPlan<DIM, 64, 1, STATS, Plain>>(launch, order);
+}
+
+template <typename T, bool STATS>
+static bench_code sparse_launch_stats(const bench_launch *launch, const int32_t *order) {
+  const int64_t dim = launch->attn->head_dim;
+  if (dim <= 64) {
+    return sparse_launch_dim<T, 64, STATS>(launch, order);
+  }
+  if (dim <= 96) {
+    return sparse_launch_dim<T, 96, STATS>(launch, order);
+  }
+  if (dim <= 128) {
+    return sparse_launch_dim<T, 128, STATS>(launch, order);
+  }
+  if (dim <= 192) {
+    return sparse_launch_dim<T, 192, STATS>(launch, order);
+  }
+  return sparse_launch_dim<T, 256, STATS>(launch, order);
 }
 
 template <typename T>
 static bench_code sparse_launch_as(const bench_launch *launch, const int32_t *order) {
-  typedef HopperSwitches<0, 8> Plain;
-  const int64_t dim = launch->attn->head_dim;
-  if (dim <= 64) {
-    return sparse_launch_dim<T, 64, Plain>(launch, order);
-  }
-  if (dim <= 96) {
-    return sparse_launch_dim<T, 96, Plain>(launch, order);
-  }
-  if (dim <= 128) {
-    return sparse_launch_dim<T, 128, Plain>(launch, order);
-  }
-  if (dim <= 192) {
-    return sparse_launch_dim<T, 192, Plain>(launch, order);
-  }
-  return sparse_launch_dim<T, 256, Plain>(launch, order);
+  return launch->stats == nullptr ? sparse_launch_stats<T, false>(launch, order)
+                                  : sparse_launch_stats<T, true>(launch, order);
 }
 
 static bench_code sparse_sm90_launch(const bench_launch *launch) {
@@ -88,7 +94,7 @@ BENCH_KERNEL(cuda, sparse) = {
     .summary = "the Hopper loop over the kept blocks of the mask only, heavy rows first",
     .wants_blocks = false, /* a simple mask needs no list; the others bring theirs */
     .block = 0,
-    .fuses_stats = false,
+    .fuses_stats = true,
     .why_not = sparse_sm90_why_not,
     .workspace_bytes = sparse_workspace_bytes,
     .launch = sparse_sm90_launch,

@@ -46,6 +46,11 @@ static inline void reference_store(reference_layer *layer) {
 }
 
 /* Q and K drawn from attn->input; the caller frees with reference_free. */
+/* Of the list of a mask that leaves the size open. */
+#ifndef REFERENCE_BLOCK
+#define REFERENCE_BLOCK 24
+#endif
+
 static inline reference_layer reference_make(const bench_attn *attn) {
   reference_layer layer = {.attn = *attn};
   const size_t q_bytes = (size_t)bench_attn_q_elements(attn) * sizeof(float);
@@ -59,7 +64,7 @@ static inline reference_layer reference_make(const bench_attn *attn) {
   bench_input_fill(attn->input, attn->seed, 0, BENCH_TENSOR_K, BENCH_FP32, layer.k_float,
                    bench_attn_kv_elements(attn));
   reference_store(&layer);
-  const int64_t block = bench_mask_block(attn) > 0 ? bench_mask_block(attn) : 24;
+  const int64_t block = bench_mask_block(attn) > 0 ? bench_mask_block(attn) : REFERENCE_BLOCK;
   if (!bench_mask_is_simple(&attn->mask) &&
       bench_blocklist_build(attn, block, layer.q, layer.k, &layer.list, NULL) != BENCH_OK) {
     abort();
