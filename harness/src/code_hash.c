@@ -3,9 +3,8 @@
  * A tool of the build. The hash is over what the machine executes and the constants that it reads,
  * and over nothing else in the object file: no symbol, debug line or path, no date. So it is the
  * same for the same code wherever and whenever it is built, and differs where the code does. Of a
- * CUDA object it is the cubins that count, which nvcc has to leave uncompressed (-no-compress),
- * where it has any; of any other its text. Constants are in it too: the coefficients of a
- * polynomial are code. */
+ * CUDA object it is the cubins that count, which nvcc has to leave uncompressed (-no-compress); of
+ * any other its text. Constants are in it too: the coefficients of a polynomial are code. */
 #include <elf.h>
 #include <inttypes.h>
 #include <stdbool.h>
@@ -109,10 +108,8 @@ static bool hash_object(image file, uint64_t *hash) {
   }
   for (size_t i = 0; i < header.e_shnum; i++) {
     const Elf64_Shdr section = section_at(file, &header, i);
-    /* One without code for a GPU calls that of a library: then the calls are its code. */
-    if (strcmp(section_name(file, &header, &section), ".nv_fatbin") == 0 &&
-        mix_cubins(contents(file, &section), hash)) {
-      return true;
+    if (strcmp(section_name(file, &header, &section), ".nv_fatbin") == 0) {
+      return mix_cubins(contents(file, &section), hash);
     }
   }
   return mix_code(file, &header, hash);

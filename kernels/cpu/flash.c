@@ -2,13 +2,17 @@
  *
  * Work items are 64 query rows of one head. Items of a head go from the last rows to the first,
  * which for causal masks is from heavy to light, heads in order: threads take them as they come
- * free, and neighbours share a head's K and V in cache. Keys that a simple mask hides from all 64
- * rows are skipped, whole tiles and edges alike. A BLOCK mask is not exploited: all keys up to the
- * last visible one are computed and the list's bits applied, so that this is the dense kernel
- * beside which `sparse` stands. */
+ * free, and neighbours share a head's K and V in cache. Where a head has few rows, as in decoding,
+ * an item has those of all heads that share a key head, which stand one behind the other in Q: K
+ * and V are then read once for all of them. Keys that a simple mask hides from all 64 rows are
+ * skipped, whole tiles and edges alike. A BLOCK mask is not exploited: all keys up to the last
+ * visible one are computed and the list's bits applied, so that this is the dense kernel beside
+ * which `sparse` stands. */
 #include "bench/kernel.h"
 #include "cpu/flash_tile.h"
 #include "cpu/row_runs.h"
+
+enum { FEW_ROWS = TILE_ROWS / 4 }; /* of a head, so that its item would be nearly empty */
 
 /* Where one row stands in the stream of its visible runs: `run` is the first one that does not
  * end before the current tile of keys. */
@@ -67,34 +71,52 @@ static int64_t next_visible(const row_cursor *cursors, int64_t rows, int64_t key
   return next;
 }
 
-/* One past the last key that one of the rows of a block list sees. */
-static int64_t list_end(const bench_blocklist *list, int64_t head, int64_t row, int64_t rows) {
-  const int64_t last_row = bench_blocklist_row(list, head, row + rows - 1);
-  int64_t end = 0;
-  for (int64_t b = bench_blocklist_row(list, head, row); b <= last_row; b++) {
-    if (list->row_begin[b] < list->row_begin[b + 1]) {
-      const int64_t last = (list->column[list->row_begin[b + 1] - 1] + INT64_C(1)) * list->block;
-      end = last > end ? last : end;
-    }
+/* One past the last key that the row of a block list sees. */
+static int64_t list_end(const bench_blocklist *list, int64_t head, int64_t row) {
+  const int64_t b = bench_blocklist_row(list, head, row);
+  if (list->row_begin[b] == list->row_begin[b + 1]) {
+    return 0;
   }
+  const int64_t end = (list->column[list->row_begin[b + 1] - 1] + INT64_C(1)) * list->block;
   return end < list->seq_kv ? end : list->seq_kv;
 }
 
-/* Query rows [row, row + rows) of `head` (over batch and heads). */
-static void flash_item(flash_tile *tile, int64_t head, int64_t row, int64_t rows) {
+/* How the query rows, numbered through all heads, are cut into items: runs of rows that share a key
+ * head, each cut into tiles. */
+typedef struct flash_items {
+  int64_t run_rows;
+  int64_t run_tiles;
+  int64_t count;
+} flash_items;
+
+static flash_items items_of(const bench_attn *attn) {
+  const bool few = attn->seq_q <= FEW_ROWS;
+  flash_items items = {.run_rows =
+                           few ? attn->heads_q / attn->heads_kv * attn->seq_q : attn->seq_q};
+  items.run_tiles = (items.run_rows + TILE_ROWS - 1) / TILE_ROWS;
+  items.count = bench_attn_rows(attn) / items.run_rows * items.run_tiles;
+  return items;
+}
+
+/* Rows [first, first + rows) of all, which share a key head. */
+static void flash_item(flash_tile *tile, int64_t first, int64_t rows) {
   const bench_attn *attn = tile->launch->attn;
   const bench_blocklist *list = tile->launch->blocks;
   const bool simple = bench_mask_is_simple(&attn->mask);
-  const int64_t kv_head = head / (attn->heads_q / attn->heads_kv);
+  const int64_t kv_head = first / attn->seq_q / (attn->heads_q / attn->heads_kv);
+  int64_t end = simple ? attn->seq_kv : 0;
   row_cursor cursors[TILE_ROWS];
   uint64_t bits[TILE_ROWS][TILE_WORDS];
   for (int64_t r = 0; r < rows; r++) {
-    cursors[r].runs = row_runs_of(attn, list, head, row + r);
+    const int64_t head = (first + r) / attn->seq_q;
+    const int64_t row = (first + r) % attn->seq_q;
+    cursors[r].runs = row_runs_of(attn, list, head, row);
     cursor_next(&cursors[r]);
+    const int64_t own = simple ? 0 : list_end(list, head, row);
+    end = own > end ? own : end;
   }
-  const int64_t end = simple ? attn->seq_kv : list_end(list, head, row, rows);
   int64_t key = simple ? next_visible(cursors, rows, 0) : 0;
-  tile_begin(tile, head * attn->seq_q + row, rows);
+  tile_begin(tile, first, rows);
   while (key < end) {
     const int64_t keys = end - key < TILE_KEYS ? end - key : TILE_KEYS;
     const bool full = tile_bits(cursors, rows, key, keys, bits);
@@ -105,22 +127,21 @@ static void flash_item(flash_tile *tile, int64_t head, int64_t row, int64_t rows
     tile_step(tile);
     key = simple ? next_visible(cursors, rows, key + keys) : key + keys;
   }
-  tile_end(tile, head * attn->seq_q + row);
+  tile_end(tile, first);
 }
 
 static bench_code flash_launch(const bench_launch *launch) {
-  const bench_attn *attn = launch->attn;
-  const int64_t tiles = (attn->seq_q + TILE_ROWS - 1) / TILE_ROWS;
-  const int64_t items = attn->batch * attn->heads_q * tiles;
+  const flash_items items = items_of(launch->attn);
 #pragma omp parallel num_threads(launch->threads)
   {
     flash_tile tile;
     tile_init(&tile, launch);
 #pragma omp for schedule(dynamic)
-    for (int64_t i = 0; i < items; i++) {
-      const int64_t row = (tiles - 1 - i % tiles) * TILE_ROWS;
-      const int64_t left = attn->seq_q - row;
-      flash_item(&tile, i / tiles, row, left < TILE_ROWS ? left : TILE_ROWS);
+    for (int64_t i = 0; i < items.count; i++) {
+      const int64_t row = (items.run_tiles - 1 - i % items.run_tiles) * TILE_ROWS;
+      const int64_t left = items.run_rows - row;
+      flash_item(&tile, i / items.run_tiles * items.run_rows + row,
+                 left < TILE_ROWS ? left : TILE_ROWS);
     }
   }
   return BENCH_OK;

@@ -38,49 +38,56 @@ FLASH_INLINE void store(float *to, vec value) {
   *(vec *)to = value;
 }
 
-/* scores[i][r] = k_i . q_r for `keys` keys (a constant to the compiler), keys <= GROUP. */
-FLASH_INLINE void scores_group(const float *q, const float *k, int64_t d, int keys, float *scores) {
+/* scores[i][r] = k_i . q_r for `keys` keys, keys <= GROUP, and the rows of the first `vectors`
+ * vectors of the strip; both are constants to the compiler. */
+FLASH_INLINE void scores_group(const float *q, const float *k, int64_t d, int keys, int vectors,
+                               float *scores) {
   vec sum[8][2];
   for (int i = 0; i < keys; i++) {
     sum[i][0] = sum[i][1] = (vec){0};
   }
   for (int64_t c = 0; c < d; c++) {
-    const vec q0 = load(q + c * STRIP);
-    const vec q1 = load(q + c * STRIP + LANES);
-    for (int i = 0; i < keys; i++) {
-      sum[i][0] += k[i * d + c] * q0;
-      sum[i][1] += k[i * d + c] * q1;
+    for (int n = 0; n < vectors; n++) {
+      const vec q_n = load(q + c * STRIP + n * LANES);
+      for (int i = 0; i < keys; i++) {
+        sum[i][n] += k[i * d + c] * q_n;
+      }
     }
   }
   for (int i = 0; i < keys; i++) {
-    store(scores + i * STRIP, sum[i][0]);
-    store(scores + i * STRIP + LANES, sum[i][1]);
+    for (int n = 0; n < vectors; n++) {
+      store(scores + i * STRIP + n * LANES, sum[i][n]);
+    }
   }
 }
 
 /* o[c][r] = o[c][r] * alpha[r] + sum over runs and keys of p[key][r] * v[key][c], for `columns`
- * columns (a constant to the compiler) from `column` on. */
+ * columns from `column` on and the rows of the first `vectors` vectors; both numbers are constants
+ * to the compiler. */
 FLASH_INLINE void values_group(const key_run *runs, int count, const float *p, int64_t d,
-                               int64_t column, int columns, const float *alpha, float *o) {
+                               int64_t column, int columns, int vectors, const float *alpha,
+                               float *o) {
   vec sum[8][2];
   for (int i = 0; i < columns; i++) {
-    sum[i][0] = load(o + (column + i) * STRIP) * load(alpha);
-    sum[i][1] = load(o + (column + i) * STRIP + LANES) * load(alpha + LANES);
+    for (int n = 0; n < vectors; n++) {
+      sum[i][n] = load(o + (column + i) * STRIP + n * LANES) * load(alpha + n * LANES);
+    }
   }
   for (int r = 0; r < count; r++) {
     const float *v = runs[r].v + column;
     for (int64_t j = 0; j < runs[r].keys; j++, p += STRIP, v += d) {
-      const vec p0 = load(p);
-      const vec p1 = load(p + LANES);
-      for (int i = 0; i < columns; i++) {
-        sum[i][0] += v[i] * p0;
-        sum[i][1] += v[i] * p1;
+      for (int n = 0; n < vectors; n++) {
+        const vec p_n = load(p + n * LANES);
+        for (int i = 0; i < columns; i++) {
+          sum[i][n] += v[i] * p_n;
+        }
       }
     }
   }
   for (int i = 0; i < columns; i++) {
-    store(o + (column + i) * STRIP, sum[i][0]);
-    store(o + (column + i) * STRIP + LANES, sum[i][1]);
+    for (int n = 0; n < vectors; n++) {
+      store(o + (column + i) * STRIP + n * LANES, sum[i][n]);
+    }
   }
 }
 
@@ -98,46 +105,66 @@ static inline int next_group(int64_t left) {
 typedef void scores_fn(const float *q, const float *k, int64_t d, float *scores);
 typedef void values_fn(const key_run *runs, int count, const float *p, int64_t d, int64_t column,
                        const float *alpha, float *o);
-#define FLASH_TILE(n)                                                                              \
-  static __attribute__((noinline)) void scores_##n(const float *q, const float *k, int64_t d,      \
-                                                   float *scores) {                                \
-    scores_group(q, k, d, n, scores);                                                              \
-  }                                                                                                \
-  static __attribute__((noinline)) void values_##n(const key_run *runs, int count, const float *p, \
-                                                   int64_t d, int64_t column, const float *alpha,  \
-                                                   float *o) {                                     \
-    values_group(runs, count, p, d, column, n, alpha, o);                                          \
+#define FLASH_TILE(n, vectors)                                                                 \
+  static __attribute__((noinline)) void scores_##n##_##vectors(const float *q, const float *k, \
+                                                               int64_t d, float *scores) {     \
+    scores_group(q, k, d, n, vectors, scores);                                                 \
+  }                                                                                            \
+  static __attribute__((noinline)) void values_##n##_##vectors(                                \
+      const key_run *runs, int count, const float *p, int64_t d, int64_t column,               \
+      const float *alpha, float *o) {                                                          \
+    values_group(runs, count, p, d, column, n, vectors, alpha, o);                             \
   }
-FLASH_TILE(1)
-FLASH_TILE(2)
-FLASH_TILE(3)
-FLASH_TILE(4)
-FLASH_TILE(5)
-FLASH_TILE(6)
-FLASH_TILE(7)
-FLASH_TILE(8)
-static scores_fn *const scores_tiles[] = {NULL,     scores_1, scores_2, scores_3, scores_4,
-                                          scores_5, scores_6, scores_7, scores_8};
-static values_fn *const values_tiles[] = {NULL,     values_1, values_2, values_3, values_4,
-                                          values_5, values_6, values_7, values_8};
+#define FLASH_TILES(vectors)                                               \
+  FLASH_TILE(1, vectors)                                                   \
+  FLASH_TILE(2, vectors)                                                   \
+  FLASH_TILE(3, vectors)                                                   \
+  FLASH_TILE(4, vectors)                                                   \
+  FLASH_TILE(5, vectors)                                                   \
+  FLASH_TILE(6, vectors)                                                   \
+  FLASH_TILE(7, vectors)                                                   \
+  FLASH_TILE(8, vectors)                                                   \
+  static scores_fn *const scores_tiles_##vectors[] = {NULL,                \
+                                                      scores_1_##vectors,  \
+                                                      scores_2_##vectors,  \
+                                                      scores_3_##vectors,  \
+                                                      scores_4_##vectors,  \
+                                                      scores_5_##vectors,  \
+                                                      scores_6_##vectors,  \
+                                                      scores_7_##vectors,  \
+                                                      scores_8_##vectors}; \
+  static values_fn *const values_tiles_##vectors[] = {NULL,                \
+                                                      values_1_##vectors,  \
+                                                      values_2_##vectors,  \
+                                                      values_3_##vectors,  \
+                                                      values_4_##vectors,  \
+                                                      values_5_##vectors,  \
+                                                      values_6_##vectors,  \
+                                                      values_7_##vectors,  \
+                                                      values_8_##vectors};
+FLASH_TILES(1)
+FLASH_TILES(2)
 
-/* scores[keys][STRIP] = k[keys][d] . q[d][STRIP] */
+/* scores[keys][STRIP] = k[keys][d] . q[d][STRIP], of the first `rows` rows and maybe more */
 static inline void strip_scores(const float *q, const float *k, int64_t keys, int64_t d,
-                                float *scores) {
+                                int64_t rows, float *scores) {
+  scores_fn *const *tiles = rows <= LANES ? scores_tiles_1 : scores_tiles_2;
   int n;
   for (int64_t j = 0; j < keys; j += n) {
     n = next_group(keys - j);
-    scores_tiles[n](q, k + j * d, d, scores + j * STRIP);
+    tiles[n](q, k + j * d, d, scores + j * STRIP);
   }
 }
 
-/* o[d][STRIP] = o * alpha[STRIP] + v[keys][d] . p[keys][STRIP] over the keys of all runs */
+/* o[d][STRIP] = o * alpha[STRIP] + v[keys][d] . p[keys][STRIP] over the keys of all runs; as above
+ */
 static inline void strip_values(const key_run *runs, int count, const float *p, int64_t d,
-                                const float *alpha, float *o) {
+                                int64_t rows, const float *alpha, float *o) {
+  values_fn *const *tiles = rows <= LANES ? values_tiles_1 : values_tiles_2;
   int n;
   for (int64_t c = 0; c < d; c += n) {
     n = next_group(d - c);
-    values_tiles[n](runs, count, p, d, c, alpha, o);
+    tiles[n](runs, count, p, d, c, alpha, o);
   }
 }
 

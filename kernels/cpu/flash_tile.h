@@ -78,6 +78,7 @@ static inline void tile_init(flash_tile *tile, const bench_launch *launch) {
   tile->head_dim = d;
   tile->scale_log2 = (float)(1.4426950408889634 / sqrt((double)d));
   tile->scores = at;
+  memset(at, 0, TILE_KEYS * STRIP * sizeof *at); /* of which a short strip fills the first lanes */
   at += TILE_KEYS * STRIP;
   for (int i = 0; i < TILE_ROWS / STRIP; i++) {
     tile->strip[i].q = at;
@@ -223,7 +224,7 @@ static void strip_step(flash_tile *tile, flash_strip *strip, int64_t row) {
       continue;
     }
     float *scores = tile->scores + keys * STRIP;
-    strip_scores(strip->q, run->k + mask.begin * d, mask.end - mask.begin, d, scores);
+    strip_scores(strip->q, run->k + mask.begin * d, mask.end - mask.begin, d, strip->rows, scores);
     if (mask.partial) {
       strip_mask_apply(&mask, scores);
     }
@@ -232,7 +233,7 @@ static void strip_step(flash_tile *tile, flash_strip *strip, int64_t row) {
   }
   if (keys > 0) {
     strip_softmax(strip, tile->scores, keys, tile->scale_log2, alpha);
-    strip_values(seen, count, tile->scores, d, alpha, strip->o);
+    strip_values(seen, count, tile->scores, d, strip->rows, alpha, strip->o);
   }
 }
 

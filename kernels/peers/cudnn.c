@@ -14,7 +14,7 @@ static size_t vendor_workspace_bytes(const bench_attn *attn, const bench_device 
 static const char *vendor_why_not(const bench_attn *attn, const bench_device *device) {
   const bench_mask *mask = &attn->mask;
   const char *reason = cuda_why_not(BENCH_ARCHS, attn, device);
-  if (reason != nullptr) {
+  if (reason != NULL) {
     return reason;
   }
   if (attn->dtype == BENCH_FP32) {
