@@ -24,8 +24,10 @@
 #define AGREE_NS 2000000
 #define AGREE_TRIES 500
 #define AGREE_ERROR 0.005 /* of clocks, and of the bracket that tells them apart */
-#define FLUSH_BYTES_CPU ((size_t)256 << 10) /* in the cache of one core, that others leave alone */
-#define FLUSH_BYTES_GPU ((size_t)16 << 20)  /* enough to take longer than the launch does */
+/* What one core's cache holds, where others leave it alone; what takes a GPU longer than the launch
+ * does. */
+#define FLUSH_BYTES_CPU ((size_t)256 << 10)
+#define FLUSH_BYTES_GPU ((size_t)16 << 20)
 #define FLUSH_TRIES 20
 #define FLUSH_RATIO_MIN 1.3
 #define RULE_STREAMS 1000
