@@ -9,10 +9,13 @@
  * visible one are computed and the list's bits applied, so that this is the dense kernel beside
  * which `sparse` stands. */
 #include "bench/kernel.h"
-#include "cpu/flash_tile.h"
+#include "cpu/flash_split.h"
 #include "cpu/row_runs.h"
 
-enum { FEW_ROWS = TILE_ROWS / 4 }; /* of a head, so that its item would be nearly empty */
+enum {
+  FEW_ROWS = TILE_ROWS / 4, /* of a head, so that its item would be nearly empty */
+  PART_KEYS = 4096          /* of a part, where an item's keys are taken in parts */
+};
 
 /* Where one row stands in the stream of its visible runs: `run` is the first one that does not
  * end before the current tile of keys. */
@@ -82,24 +85,34 @@ static int64_t list_end(const bench_blocklist *list, int64_t head, int64_t row) 
 }
 
 /* How the query rows, numbered through all heads, are cut into items: runs of rows that share a key
- * head, each cut into tiles. */
+ * head, each cut into tiles, each of which takes its keys in parts. */
 typedef struct flash_items {
   int64_t run_rows;
   int64_t run_tiles;
-  int64_t count;
+  int64_t tiles; /* of all runs */
+  int64_t parts;
 } flash_items;
 
 static flash_items items_of(const bench_attn *attn) {
   const bool few = attn->seq_q <= FEW_ROWS;
-  flash_items items = {.run_rows =
-                           few ? attn->heads_q / attn->heads_kv * attn->seq_q : attn->seq_q};
+  flash_items items = {.run_rows = few ? attn->heads_q / attn->heads_kv * attn->seq_q : attn->seq_q,
+                       .parts = few ? (attn->seq_kv + PART_KEYS - 1) / PART_KEYS : 1};
   items.run_tiles = (items.run_rows + TILE_ROWS - 1) / TILE_ROWS;
-  items.count = bench_attn_rows(attn) / items.run_rows * items.run_tiles;
+  items.tiles = bench_attn_rows(attn) / items.run_rows * items.run_tiles;
   return items;
 }
 
-/* Rows [first, first + rows) of all, which share a key head. */
-static void flash_item(flash_tile *tile, int64_t first, int64_t rows) {
+/* The rows of a tile: the first of all, and how many. In each run from the last to the first. */
+static int64_t tile_rows(const flash_items *items, int64_t tile, int64_t *rows) {
+  const int64_t row = (items->run_tiles - 1 - tile % items->run_tiles) * TILE_ROWS;
+  const int64_t left = items->run_rows - row;
+  *rows = left < TILE_ROWS ? left : TILE_ROWS;
+  return tile / items->run_tiles * items->run_rows + row;
+}
+
+/* Rows [first, first + rows) of all, which share a key head, and the keys of one part; the last
+ * step is left to take. */
+static void flash_item(flash_tile *tile, int64_t first, int64_t rows, bench_span part) {
   const bench_attn *attn = tile->launch->attn;
   const bench_blocklist *list = tile->launch->blocks;
   const bool simple = bench_mask_is_simple(&attn->mask);
@@ -112,10 +125,14 @@ static void flash_item(flash_tile *tile, int64_t first, int64_t rows) {
     const int64_t row = (first + r) % attn->seq_q;
     cursors[r].runs = row_runs_of(attn, list, head, row);
     cursor_next(&cursors[r]);
+    while (cursors[r].run.end <= part.begin) {
+      cursor_next(&cursors[r]);
+    }
     const int64_t own = simple ? 0 : list_end(list, head, row);
     end = own > end ? own : end;
   }
-  int64_t key = simple ? next_visible(cursors, rows, 0) : 0;
+  end = part.end < end ? part.end : end;
+  int64_t key = simple ? next_visible(cursors, rows, part.begin) : part.begin;
   tile_begin(tile, first, rows);
   while (key < end) {
     const int64_t keys = end - key < TILE_KEYS ? end - key : TILE_KEYS;
@@ -127,21 +144,45 @@ static void flash_item(flash_tile *tile, int64_t first, int64_t rows) {
     tile_step(tile);
     key = simple ? next_visible(cursors, rows, key + keys) : key + keys;
   }
-  tile_end(tile, first);
+}
+
+static size_t flash_parts_bytes(const bench_attn *attn) {
+  const flash_items items = items_of(attn);
+  return items.parts == 1
+             ? 0
+             : cpu_align((size_t)(items.tiles * items.parts * part_floats(attn)) * sizeof(float));
+}
+
+static size_t flash_all_bytes(const bench_attn *attn, const bench_device *device) {
+  return flash_workspace_bytes(attn, device) + flash_parts_bytes(attn);
 }
 
 static bench_code flash_launch(const bench_launch *launch) {
-  const flash_items items = items_of(launch->attn);
+  const bench_attn *attn = launch->attn;
+  const flash_items items = items_of(attn);
+  const size_t threads_bytes = (size_t)launch->threads * flash_scratch_bytes(attn);
+  float *parts = (float *)(cpu_align((uintptr_t)launch->workspace) + threads_bytes);
 #pragma omp parallel num_threads(launch->threads)
   {
+    int64_t rows;
     flash_tile tile;
     tile_init(&tile, launch);
 #pragma omp for schedule(dynamic)
-    for (int64_t i = 0; i < items.count; i++) {
-      const int64_t row = (items.run_tiles - 1 - i % items.run_tiles) * TILE_ROWS;
-      const int64_t left = items.run_rows - row;
-      flash_item(&tile, i / items.run_tiles * items.run_rows + row,
-                 left < TILE_ROWS ? left : TILE_ROWS);
+    for (int64_t i = 0; i < items.tiles * items.parts; i++) {
+      const int64_t first = tile_rows(&items, i / items.parts, &rows);
+      const int64_t begin = i % items.parts * PART_KEYS;
+      if (items.parts == 1) {
+        flash_item(&tile, first, rows, (bench_span){0, attn->seq_kv});
+        tile_end(&tile, first);
+      } else {
+        flash_item(&tile, first, rows, (bench_span){begin, begin + PART_KEYS});
+        part_keep(&tile, parts + i * part_floats(attn));
+      }
+    }
+#pragma omp for schedule(dynamic)
+    for (int64_t i = 0; i < (items.parts == 1 ? 0 : items.tiles); i++) {
+      const int64_t first = tile_rows(&items, i, &rows);
+      parts_merge(&tile, parts + i * items.parts * part_floats(attn), items.parts, first, rows);
     }
   }
   return BENCH_OK;
@@ -152,6 +193,6 @@ BENCH_KERNEL(cpu, flash) = {
     BENCH_KERNEL_NAMES(flash),
     .summary = "tiled, online softmax, queries in the lanes; O(seq) memory",
     .why_not = cpu_why_not,
-    .workspace_bytes = flash_workspace_bytes,
+    .workspace_bytes = flash_all_bytes,
     .launch = flash_launch,
 };

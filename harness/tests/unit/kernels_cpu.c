@@ -177,6 +177,26 @@ static void check_result(const problem *p, const bench_kernel *kernel, const voi
   }
 }
 
+/* What flash and sparse compute does not depend on the number of threads, to the last bit. */
+static void assert_same_by_one_thread(bench_launch launch, const bench_kernel *kernel) {
+  if (strcmp(kernel->family, "flash") != 0 && strcmp(kernel->family, "sparse") != 0) {
+    return;
+  }
+  const size_t o_bytes =
+      (size_t)bench_attn_q_elements(launch.attn) * bench_dtype_bytes(launch.attn->dtype);
+  const size_t lse_bytes = (size_t)bench_attn_rows(launch.attn) * sizeof(float);
+  const void *o = launch.o;
+  const float *lse = launch.lse;
+  launch.threads = 1;
+  launch.o = allocate(o_bytes);
+  launch.lse = allocate(lse_bytes);
+  assert_int_equal(kernel->launch(&launch), BENCH_OK);
+  assert_memory_equal(launch.o, o, o_bytes);
+  assert_memory_equal(launch.lse, lse, lse_bytes);
+  free(launch.o);
+  free(launch.lse);
+}
+
 static void run_kernel(const problem *p, const bench_kernel *kernel, int threads) {
   const bench_attn *attn = &p->attn;
   const bench_device device = this_device();
@@ -205,6 +225,9 @@ static void run_kernel(const problem *p, const bench_kernel *kernel, int threads
                                .device = &device};
   assert_int_equal(kernel->launch(&launch), BENCH_OK);
   check_result(p, kernel, o, (const float *)lse);
+  if (threads > 1) {
+    assert_same_by_one_thread(launch, kernel);
+  }
   assert_true(guards_intact(o, o_bytes));
   assert_true(guards_intact(lse, lse_bytes));
   assert_true(guards_intact(work, work_bytes));
@@ -362,6 +385,25 @@ static void head_dimensions(void **state) {
   }
 }
 
+/* Keys in parts, of which the last one is short, and masks that hide some of them whole. */
+static void few_rows_of_many_keys(void **state) {
+  (void)state;
+  static const char *const masks[] = {"full",
+                                      "causal",
+                                      "window:300",
+                                      "window:5000",
+                                      "sink:4+window:100",
+                                      "strided:700",
+                                      "block:density=0.1:size=64",
+                                      "hybrid:causal/window:24@heads=1-1"};
+  for (int m = 0; m < COUNT(masks); m++) {
+    bench_attn attn = make_case(masks[m], 0, BENCH_INPUT_NORMAL, 3 + 5 * m); /* 6 heads on 2 */
+    attn.seq_q = (int[]){1, 5, 16}[m % 3];
+    attn.seq_kv = 9001;
+    run_kernels(&attn, 2 + m % 2);
+  }
+}
+
 static void others_are_refused(void **state) {
   (void)state;
   const bench_device device = this_device();
@@ -380,7 +422,7 @@ int main(void) {
       cmocka_unit_test(others_are_refused),      cmocka_unit_test(masks_of_spans),
       cmocka_unit_test(masks_of_blocks),         cmocka_unit_test(masks_of_lists),
       cmocka_unit_test(head_dimensions),         cmocka_unit_test(outliers),
-      cmocka_unit_test(huge_inputs_stay_finite),
+      cmocka_unit_test(huge_inputs_stay_finite), cmocka_unit_test(few_rows_of_many_keys),
   };
   const int failed = cmocka_run_group_tests(tests, NULL, NULL);
   if (skipped_for_openblas > 0) {
