@@ -1,7 +1,4 @@
 /* The cpu backend: host memory, the calling thread's order, the monotonic clock. */
-#if defined(__x86_64__)
-#include <cpuid.h>
-#endif
 #include <math.h>
 #include <omp.h>
 #include <stdio.h>
@@ -10,6 +7,7 @@
 #include <sys/mman.h>
 
 #include "backends/cpu.h"
+#include "backends/cpu_features.h"
 #include "backends/cpu_gemm.h"
 #include "backends/cpu_probe.h"
 #include "backends/kernel_tables.h"
@@ -51,17 +49,7 @@ static void describe(bench_device *device, int threads) {
   if (device->threads <= 0) {
     device->threads = omp_get_max_threads();
   }
-#if defined(__x86_64__)
-  unsigned eax;
-  unsigned ebx;
-  unsigned ecx;
-  unsigned edx;
-  bool has_f16c = __get_cpuid(1, &eax, &ebx, &ecx, &edx) != 0 && (ecx & bit_F16C) != 0;
-  device->has_avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c;
-  device->has_avx512 = device->has_avx2 && __builtin_cpu_supports("avx512f") &&
-                       __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-                       __builtin_cpu_supports("avx512vl");
-#endif
+  bench_cpu_features(device);
   device->mem_bytes = bench_proc_mem_total_bytes();
   device->mem_bytes = device->mem_bytes > 0 ? device->mem_bytes : 0;
   device->llc_bytes = facts.llc_bytes;
@@ -169,8 +157,7 @@ static bench_code cpu_sync(bench_context *context, bench_error *error) {
  * value read is kept, so that no compiler leaves the reading out. */
 static bench_code cpu_flush_cache(bench_context *context, bench_error *error) {
   if (context->flush == NULL) {
-    int64_t llc = context->device.llc_bytes;
-    context->flush_bytes = 2 * (size_t)(llc > 0 ? llc : BENCH_LLC_PRESUMED_BYTES);
+    context->flush_bytes = 2 * (size_t)bench_llc_bytes(&context->device);
     context->flush = malloc(context->flush_bytes);
     if (context->flush == NULL) {
       return bench_fail(error, BENCH_ERR_NOMEM, "no memory to flush the last-level cache");
@@ -225,10 +212,17 @@ static bench_code cpu_clock_mhz(bench_context *context, double *mhz, bench_error
 }
 
 static bench_code cpu_traffic(bench_context *context, bench_traffic kind, void *to,
-                              const void *from, size_t bytes, bench_error *error) {
+                              const void *from, size_t bytes, int passes, bench_error *error) {
   (void)context;
   (void)error;
-  bench_cpu_traffic(kind, to, from, bytes);
+  bench_cpu_traffic(kind, to, from, bytes, passes);
+  return BENCH_OK;
+}
+
+static bench_code cpu_multiply_add(bench_context *context, double *flops, bench_error *error) {
+  (void)context;
+  (void)error;
+  *flops = bench_cpu_multiply_add();
   return BENCH_OK;
 }
 
@@ -263,6 +257,7 @@ static bench_backend backend = {
     .timer_stop = cpu_timer_stop,
     .clock_mhz = cpu_clock_mhz,
     .traffic = cpu_traffic,
+    .multiply_add = cpu_multiply_add,
     .delay = cpu_delay,
 };
 

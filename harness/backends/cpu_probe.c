@@ -3,6 +3,9 @@
 
 #include <string.h>
 #include <time.h>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
 
 #define CHAIN 16 /* additions in one block of assembly */
 #define CHAINS 1500
@@ -67,7 +70,7 @@ static uint64_t read_all(const uint64_t *from, int64_t words) {
 
 #define PIECE_BYTES (INT64_C(1) << 18)
 
-void bench_cpu_traffic(bench_traffic kind, void *to, const void *from, size_t bytes) {
+static void pass(bench_traffic kind, void *to, const void *from, size_t bytes) {
   if (kind == BENCH_TRAFFIC_READ) {
     const uint64_t sum = read_all(from, (int64_t)(bytes / sizeof(uint64_t)));
     __asm__ volatile("" : : "r"(sum)); /* used, so that no compiler leaves the reading out */
@@ -85,8 +88,68 @@ void bench_cpu_traffic(bench_traffic kind, void *to, const void *from, size_t by
   }
 }
 
+void bench_cpu_traffic(bench_traffic kind, void *to, const void *from, size_t bytes, int passes) {
+  for (int i = 0; i < passes; i++) {
+    pass(kind, to, from, bytes);
+  }
+}
+
 void bench_cpu_delay(int64_t time_ns) {
   const int64_t end_ns = raw_ns() + time_ns;
   while (raw_ns() < end_ns) {
   }
+}
+
+/* As many sums as hide the latency of two units, and still fit the registers. */
+#define SUMS 12
+#define ROUNDS 4000000
+
+/* x = x * near_1 + little in SUMS vectors, over and over. `multiply_add` is one instruction where
+ * the machine has it. */
+#define MULTIPLY_ADD_LOOP(name, attribute, vector, set1, multiply_add) \
+  attribute static void name(void) {                                   \
+    vector sums[SUMS];                                                 \
+    const vector near_1 = set1(0.999f);                                \
+    const vector little = set1(0.001f);                                \
+    for (int i = 0; i < SUMS; i++) {                                   \
+      sums[i] = set1((float)i);                                        \
+    }                                                                  \
+    for (int round = 0; round < ROUNDS; round++) {                     \
+      _Pragma("GCC unroll 12") for (int i = 0; i < SUMS; i++) {        \
+        sums[i] = multiply_add(sums[i], near_1, little);               \
+      }                                                                \
+    }                                                                  \
+    __asm__ volatile("" : : "m"(sums)); /* used */                     \
+  }
+
+typedef float four __attribute__((vector_size(16)));
+#define FOUR(x) ((four){x, x, x, x})
+#define FOUR_MULTIPLY_ADD(x, y, z) ((x) * (y) + (z))
+MULTIPLY_ADD_LOOP(multiply_add_four, , four, FOUR, FOUR_MULTIPLY_ADD)
+#if defined(__x86_64__)
+MULTIPLY_ADD_LOOP(multiply_add_avx2, __attribute__((target("avx2,fma"))), __m256, _mm256_set1_ps,
+                  _mm256_fmadd_ps)
+MULTIPLY_ADD_LOOP(multiply_add_avx512, __attribute__((target("avx512f"))), __m512, _mm512_set1_ps,
+                  _mm512_fmadd_ps)
+#endif
+
+double bench_cpu_multiply_add(void) {
+  void (*loop)(void) = multiply_add_four;
+  int lanes = 4;
+  int threads = 0;
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("avx512f")) {
+    loop = multiply_add_avx512;
+    lanes = 16;
+  } else if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
+    loop = multiply_add_avx2;
+    lanes = 8;
+  }
+#endif
+#pragma omp parallel reduction(+ : threads)
+  {
+    loop();
+    threads++;
+  }
+  return 2.0 * threads * lanes * SUMS * ROUNDS;
 }

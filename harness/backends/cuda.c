@@ -33,7 +33,7 @@ struct bench_context {
   size_t flush_bytes;
   cuda_probe_page *page; /* the host's and the device's */
   bool held;             /* the stream waits for page->release */
-  bool hold_expired;     /* once, and from then on nothing is held */
+  bool hold_expired;     /* since it was asked: nothing is held */
 };
 
 static void release(bench_context *context) {
@@ -195,7 +195,7 @@ static void *cuda_stream(bench_context *context) {
  * for their way to memory. So no more than that piece, an eighth of the cache, is left dirty. */
 static bench_code cuda_flush_cache(bench_context *context, bench_error *error) {
   if (context->flush == NULL) {
-    const size_t piece = 2 * (size_t)context->device.llc_bytes / FLUSH_PIECES;
+    const size_t piece = 2 * (size_t)bench_llc_bytes(&context->device) / FLUSH_PIECES;
     void *memory;
     bench_code code = cuda_alloc(context, (FLUSH_PIECES + 1) * piece, &memory, error);
     if (code != BENCH_OK) {
@@ -226,8 +226,7 @@ static bench_code probed(bench_code launched, bench_error *error) {
              : error->code;
 }
 
-/* Without the stream held the host's jitter is in the time, and nothing is wrong; with a host that
- * waits for the device under every hold, each sample would take the limit. */
+/* With a host that waits for the device under every hold, each sample would take the limit. */
 static bench_code cuda_hold(bench_context *context, bench_error *error) {
   if (context->hold_expired) {
     return BENCH_OK;
@@ -236,6 +235,12 @@ static bench_code cuda_hold(bench_context *context, bench_error *error) {
   context->page->expired = 0;
   context->held = true;
   return probed(cuda_probe_hold(context->stream, context->page, HOLD_LIMIT_NS), error);
+}
+
+static bool cuda_hold_expired(bench_context *context) {
+  const bool expired = context->hold_expired;
+  context->hold_expired = false;
+  return expired;
 }
 
 static bench_code cuda_timer_start(bench_context *context, bench_error *error) {
@@ -316,20 +321,19 @@ static void cuda_graph_free(bench_context *context, void *graph) {
 }
 
 static bench_code cuda_traffic(bench_context *context, bench_traffic kind, void *to,
-                               const void *from, size_t bytes, bench_error *error) {
-  switch (kind) {
-    case BENCH_TRAFFIC_READ: /* its sink is never written, so any memory will do */
-      return probed(cuda_probe_read(context->stream, context->device.sm_count, from, bytes,
-                                    (void *)context->page->cycles),
-                    error);
-    case BENCH_TRAFFIC_WRITE:
-      return bench_cuda_check(cudaMemsetAsync(to, 1, bytes, context->stream), "cudaMemsetAsync",
-                              error);
-    default:
-      return bench_cuda_check(
-          cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, context->stream),
-          "cudaMemcpyAsync", error);
+                               const void *from, size_t bytes, int passes, bench_error *error) {
+  if (kind == BENCH_TRAFFIC_READ) { /* its sink is never written, so any memory will do */
+    return probed(cuda_probe_read(context->stream, context->device.sm_count, from, bytes, passes,
+                                  (void *)context->page->cycles),
+                  error);
   }
+  cudaError_t status = cudaSuccess;
+  for (int i = 0; i < passes && status == cudaSuccess; i++) {
+    status = kind == BENCH_TRAFFIC_WRITE
+                 ? cudaMemsetAsync(to, 1, bytes, context->stream)
+                 : cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, context->stream);
+  }
+  return bench_cuda_check(status, "writing or copying memory", error);
 }
 
 static bench_code cuda_delay(bench_context *context, int64_t time_ns, bench_error *error) {
@@ -361,6 +365,7 @@ static bench_backend backend = {
     .timer_stop = cuda_timer_stop,
     .clock_mhz = cuda_clock_mhz,
     .hold = cuda_hold,
+    .hold_expired = cuda_hold_expired,
     .graph_begin = cuda_graph_begin,
     .graph_end = cuda_graph_end,
     .graph_launch = cuda_graph_launch,

@@ -111,7 +111,7 @@ Plan *FindPlan(const bench_attn &attn) {
   return nullptr;
 }
 
-bench_code MakePlan(const bench_launch &launch) {
+bench_code MakePlan(const bench_launch &launch, Plan **out) {
   Plan plan = {*launch.attn, std::make_unique<fe::graph::Graph>()};
   bench_code code = Check(launch, Build(plan.attn, *plan.graph));
   if (code == BENCH_OK &&
@@ -119,13 +119,15 @@ bench_code MakePlan(const bench_launch &launch) {
     code = bench_fail(launch.error, BENCH_ERR_UNSUPPORTED, "cuDNN wants %lld bytes of workspace",
                       static_cast<long long>(plan.graph->get_workspace_size()));
   }
-  if (code == BENCH_OK) {
-    if (plans.size() == kPlans) {
-      plans.erase(plans.begin());
-    }
-    plans.push_back(std::move(plan));
+  if (code != BENCH_OK) {
+    return code;
   }
-  return code;
+  if (plans.size() == kPlans) {
+    plans.erase(plans.begin());
+  }
+  plans.push_back(std::move(plan));
+  *out = &plans.back();
+  return BENCH_OK;
 }
 
 bench_code Attention(const bench_launch &launch) {
@@ -138,8 +140,9 @@ bench_code Attention(const bench_launch &launch) {
                        fe::detail::set_stream(handle, static_cast<cudaStream_t>(launch.stream)),
                        "cudnnSetStream");
   }
-  if (code == BENCH_OK && FindPlan(*launch.attn) == nullptr) {
-    code = MakePlan(launch);
+  Plan *plan = FindPlan(*launch.attn);
+  if (code == BENCH_OK && plan == nullptr) {
+    code = MakePlan(launch, &plan);
   }
   if (code != BENCH_OK) {
     return code;
@@ -149,7 +152,7 @@ bench_code Attention(const bench_launch &launch) {
                                                  {V, const_cast<void *>(launch.v)},
                                                  {O, launch.o},
                                                  {LSE, launch.lse}};
-  return Check(launch, FindPlan(*launch.attn)->graph->execute(handle, tensors, launch.workspace));
+  return Check(launch, plan->graph->execute(handle, tensors, launch.workspace));
 }
 
 }  // namespace

@@ -9,7 +9,6 @@
 #include "src/capacity.h"
 #include "src/idset.h"
 #include "src/sweep.h"
-#include "src/watchdog.h"
 
 static const char help[] =
     "usage: bench capacity CONFIG.toml [--backend cpu|cuda|auto] [--device N] [--set "
@@ -21,7 +20,12 @@ static const char help[] =
     "then\n"
     "by bisection over fresh workers that allocate and touch all that a run would. Where a shape "
     "has\n"
-    "as many queries as keys both grow, else the keys alone. Nothing is computed or timed.\n\n"
+    "as many queries as keys both grow, else the keys alone. Nothing is computed or timed.\n"
+    "\n"
+    "Where a worker does not answer within the time that a sweep would give it, the search ends "
+    "with\n"
+    "what was seen to fit by then, written >=N, and the exit status is 1.\n"
+    "\n"
     "example: bench capacity configs/scale.toml --set sweep.budget.memory_fraction=0.5\n";
 
 typedef struct capacity_options {
@@ -79,11 +83,13 @@ static uint64_t shape_id(const bench_problem *problem, const char *name) {
 static void print_one(const bench_problem *problem, const char *name, const bench_capacity *found) {
   const bench_attn *attn = &problem->attn;
   char mask[BENCH_MASK_TEXT_MAX];
+  char seq[32];
   bench_mask_format(&attn->mask, attn->part, mask);
+  snprintf(seq, sizeof seq, "%s%" PRId64, found->timed_out ? ">=" : "", found->seq);
   printf("%-10s %-14s %-5s %-22s %6" PRId64 " %6" PRId64 " %4" PRId64 "/%-4" PRId64 " %4" PRId64
-         "  %9" PRId64 "  %8.3f  %s\n",
+         "  %9s  %8.3f  %s\n",
          name, found->variant[0] != '\0' ? found->variant : "-", bench_dtype_name(attn->dtype),
-         mask, attn->layers, attn->batch, attn->heads_q, attn->heads_kv, attn->head_dim, found->seq,
+         mask, attn->layers, attn->batch, attn->heads_q, attn->heads_kv, attn->head_dim, seq,
          (double)found->bytes / 1e9, found->beyond);
   fflush(stdout);
 }
@@ -94,6 +100,7 @@ static int search_all(const bench_config *config, const bench_plan *plan,
   const int64_t limit = (int64_t)(config->budget_memory_fraction * (double)memory);
   bench_idset seen = {0};
   int status = 0;
+  bool timed_out = false;
   printf("%-10s %-14s %-5s %-22s %6s %6s %9s %4s  %9s  %8s  %s\n", "kernel", "variant", "dtype",
          "mask", "layers", "batch", "heads", "d", "seq_max", "GB", "what is beyond");
   for (size_t i = 0; status == 0 && i < plan->case_count; i++) {
@@ -104,10 +111,8 @@ static int search_all(const bench_config *config, const bench_plan *plan,
     if (!bench_idset_add(&seen, shape_id(problem, planned->name), &is_new)) {
       status = 4;
     } else if (is_new) {
-      /* Memory is only touched: what a timed case of the config may take is enough. */
-      const double timeout_s = bench_watchdog_limit_s(config, problem, planned, BENCH_MODE_WARM);
-      if (bench_capacity_find(supervisor, target, problem, planned->name, limit, timeout_s,
-                              &found)) {
+      if (bench_capacity_find(supervisor, target, config, problem, planned->name, limit, &found)) {
+        timed_out = timed_out || found.timed_out;
         print_one(problem, planned->name, &found);
       } else {
         status = 130;
@@ -115,7 +120,7 @@ static int search_all(const bench_config *config, const bench_plan *plan,
     }
   }
   bench_idset_free(&seen);
-  return status;
+  return status == 0 && timed_out ? 1 : status;
 }
 
 int bench_command_capacity(int argc, char **argv) {

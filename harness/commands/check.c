@@ -10,10 +10,11 @@
 #include "src/sweep.h"
 
 static const char help[] =
-    "usage: bench check [--backend cpu|cuda|auto] [--device N] [--kernel FAMILY[/VARIANT]]\n\n"
+    "usage: bench check [--backend cpu|cuda|auto] [--device N] [--kernel FAMILY[/VARIANT]]\n"
+    "                   [--fail-fast]\n\n"
     "Compares every kernel with attention in double precision: lengths of 1, primes, less than a\n"
     "tile, cross attention, rows that see nothing, every head dim, mask, dtype and head group,\n"
-    "normal, outlier and huge inputs. Exit status 1 if one is wrong.\n\n"
+    "normal, outlier and huge inputs. Exit status 1 if one is wrong. --fail-fast: ends there.\n\n"
     "example: bench check --backend cpu --kernel flash\n";
 
 #define CHECK_TIMEOUT_S 60.0
@@ -25,7 +26,13 @@ typedef struct check {
   int64_t ok;
   int64_t skipped;
   int64_t failed;
+  bool fail_fast;
 } check;
+
+/* Whether what is left need not be checked any more. */
+static bool is_over(const check *c) {
+  return bench_stop || (c->fail_fast && c->failed > 0);
+}
 
 static void describe(const bench_problem *problem, const char *name, const char *status,
                      const char *reason) {
@@ -95,12 +102,12 @@ static int run_checks(check *c, const char *wanted) {
   int64_t total_ok = 0;
   int64_t total_failed = 0;
   int checked = 0;
-  for (size_t n = 0; n < count && !bench_stop; n++) {
+  for (size_t n = 0; n < count && !is_over(c); n++) {
     if (!has_kernel(c->target.backend, names[n])) {
       continue;
     }
     c->ok = c->skipped = c->failed = 0;
-    for (size_t i = 0; i < bench_check_count() && !bench_stop; i++) {
+    for (size_t i = 0; i < bench_check_count() && !is_over(c); i++) {
       bench_problem problem;
       bench_check_problem(i, &problem);
       check_one(c, &problem, names[n]);
@@ -125,14 +132,14 @@ static int run_checks(check *c, const char *wanted) {
 }
 
 int bench_command_check(int argc, char **argv) {
-  static const struct option options[] = {{"backend", required_argument, NULL, 'b'},
-                                          {"device", required_argument, NULL, 'd'},
-                                          {"kernel", required_argument, NULL, 'k'},
-                                          {"help", no_argument, NULL, 'h'},
-                                          {0}};
+  static const struct option options[] = {
+      {"backend", required_argument, NULL, 'b'}, {"device", required_argument, NULL, 'd'},
+      {"kernel", required_argument, NULL, 'k'},  {"fail-fast", no_argument, NULL, 'f'},
+      {"help", no_argument, NULL, 'h'},          {0}};
   const char *backend = "auto";
   const char *kernel = NULL;
   int device = 0;
+  check c = {0};
   int letter;
   optind = 0;
   while ((letter = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
@@ -148,6 +155,9 @@ int bench_command_check(int argc, char **argv) {
       case 'k':
         kernel = optarg;
         break;
+      case 'f':
+        c.fail_fast = true;
+        break;
       case 'h':
         fputs(help, stdout);
         return 0;
@@ -158,7 +168,6 @@ int bench_command_check(int argc, char **argv) {
   if (optind != argc) {
     return bench_usage_error("check", "unexpected argument %s", argv[optind]);
   }
-  check c = {0};
   bench_error error;
   bench_catch_signals();
   bench_code code = bench_target_open(backend, device, &c.supervisor, &c.target, &error);

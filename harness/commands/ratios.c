@@ -18,8 +18,9 @@ static const char help[] =
     "time over ours: above 1, ours is faster. Intervals are of 95 %; ideal is "
     "fraction_of_ideal.\n\n"
     "  --peer KERNEL   against this kernel instead of the best peer\n"
-    "  --csv           print the ratios as CSV, without the means\n\n"
-    "Exit status 3 if there is nothing to compare.\n\n"
+    "  --csv           print the ratios as CSV, and nothing else\n\n"
+    "Last come the cases timed with modes sustained and warm: what is left of a burst's speed.\n\n"
+    "Exit status 3 if no peer is there to compare with.\n\n"
     "example: bench sweep configs/peers.toml --peer 'python3 kernels/peers/torch_worker.py' -o p\n"
     "         bench ratios p\n";
 
@@ -131,6 +132,26 @@ static bench_code list_means(const bench_plot_table *table, const bench_ratios *
   return code;
 }
 
+static bool is_sustained(const bench_plot_table *table, size_t row) {
+  char text[BENCH_PLOT_TEXT_MAX];
+  return isfinite(bench_plot_table_number(table, row, "sustained_of_burst")) &&
+         strcmp(bench_plot_table_text(table, row, "status", text), "ok") == 0;
+}
+
+static bench_code list_sustained(const bench_plot_table *table, size_t count, listing *l,
+                                 bench_error *error) {
+  static const char *const how[] = {"ms", "ci_pct", "of_burst", NULL};
+  bench_code code = begin(l, count, asked, how, error);
+  for (size_t row = 0; code == BENCH_OK && row < table->rows; row++) {
+    if (is_sustained(table, row)) {
+      put_columns(l, table, row, asked);
+      put_time(l, table, row);
+      put_number(l, 3, bench_plot_table_number(table, row, "sustained_of_burst"));
+    }
+  }
+  return code;
+}
+
 static const char *cell(const listing *l, size_t line, size_t column) {
   return l->cells[line * l->columns + column];
 }
@@ -203,6 +224,25 @@ static bench_code print_ratios(const bench_plot_table *table, const bench_ratios
   return code;
 }
 
+/* Nothing, where the result has no such rows. */
+static bench_code print_sustained(const bench_plot_table *table, bench_error *error) {
+  listing sustained;
+  size_t count = 0;
+  for (size_t row = 0; row < table->rows; row++) {
+    count += is_sustained(table, row);
+  }
+  if (count == 0) {
+    return BENCH_OK;
+  }
+  bench_code code = list_sustained(table, count, &sustained, error);
+  if (code == BENCH_OK) {
+    printf("\nof_burst: time with mode warm / time with mode sustained\n\n");
+    print_text(&sustained);
+  }
+  free(sustained.cells);
+  return code;
+}
+
 static int compare(const char *folder, const char *peer, bool as_csv) {
   char path[PATH_MAX + 16];
   bench_plot_table table = {0};
@@ -224,8 +264,15 @@ static int compare(const char *folder, const char *peer, bool as_csv) {
   } else if (code == BENCH_OK) {
     code = print_ratios(&table, &ratios, as_csv, &error);
   }
+  if (code == BENCH_OK && !as_csv) {
+    code = print_sustained(&table, &error);
+  }
   if (code == BENCH_OK && status == 0 && ratios.alone > 0) {
     fprintf(stderr, "bench ratios: times of ours with no peer's beside them: %zu\n", ratios.alone);
+  }
+  if (code == BENCH_OK && ratios.unsteady > 0) {
+    fprintf(stderr, "bench ratios: times of ours whose fastest peer's row is invalid: %zu\n",
+            ratios.unsteady);
   }
   if (code != BENCH_OK) {
     fprintf(stderr, "bench ratios: %s\n", error.message);

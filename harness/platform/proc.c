@@ -42,6 +42,12 @@ double bench_proc_monotonic_s(void) {
   return (double)bench_proc_monotonic_ns() * 1e-9;
 }
 
+double bench_proc_cpu_s(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+  return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
 /* The number after `key` at the start of a line of a small text file, -1 if it is not there. With
  * an empty key: the file's first word. */
 static int64_t file_number(const char *path, const char *key) {

@@ -25,6 +25,8 @@ void bench_proc_time_compact(time_t when, char out[BENCH_TIME_MAX]);
 /* CLOCK_MONOTONIC. */
 int64_t bench_proc_monotonic_ns(void);
 double bench_proc_monotonic_s(void);
+/* Processor time of this process, all its threads, since its start. */
+double bench_proc_cpu_s(void);
 
 /* Resident memory of this process. The peak is since its start, or since a reset that succeeded;
  * the reset is not permitted everywhere. */

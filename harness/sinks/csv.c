@@ -19,6 +19,7 @@ struct bench_csv {
   char *lines; /* rows to be written */
   size_t used;
   size_t capacity;
+  bool is_short; /* there was no memory for a part of them */
   char path[4096];
 };
 
@@ -27,7 +28,8 @@ static void put(bench_csv *csv, const char *bytes, size_t count) {
     size_t capacity = (csv->used + count + 1) * 2;
     char *lines = realloc(csv->lines, capacity);
     if (lines == NULL) {
-      abort(); /* what the rows themselves take: the machine cannot go on */
+      csv->is_short = true;
+      return;
     }
     csv->lines = lines;
     csv->capacity = capacity;
@@ -60,6 +62,12 @@ static void put_header(bench_csv *csv) {
     put_field(csv, csv->table->columns[i].name);
   }
   put(csv, "\n", 1);
+}
+
+/* An error of the environment, so that the run ends: what a row takes is next to nothing. */
+static bench_code check_whole(const bench_csv *csv, bench_error *error) {
+  return csv->is_short ? bench_fail(error, BENCH_ERR_ENV, "%s: no memory for its rows", csv->path)
+                       : BENCH_OK;
 }
 
 /* The whole file with a terminator, or NULL with errno. */
@@ -102,7 +110,8 @@ static bench_code resume_file(bench_csv *csv, bench_csv_start start, bool *has_h
   *has_header = whole > 0;
   if (*has_header && start == BENCH_CSV_RESUME) {
     put_header(csv);
-    if (whole < csv->used || memcmp(text, csv->lines, csv->used) != 0) {
+    code = check_whole(csv, error);
+    if (code == BENCH_OK && (whole < csv->used || memcmp(text, csv->lines, csv->used) != 0)) {
       code = bench_fail(error, BENCH_ERR_UNSUPPORTED,
                         "%s: its header is not that of this version; give --force to go on",
                         csv->path);
@@ -178,15 +187,19 @@ void bench_csv_add_fields(bench_csv *csv, char *const *fields) {
 }
 
 /* One write for all that was added, so that a killed process leaves at most one torn line, the
- * last. What a failed write left behind is taken back. */
+ * last. What a failed write left behind is taken back, and what lacks a part is not written. */
 bench_code bench_csv_flush(bench_csv *csv, bench_error *error) {
-  bench_code code = bench_file_write(csv->fd, csv->path, csv->lines, csv->used, error);
+  bench_code code = check_whole(csv, error);
+  if (code == BENCH_OK) {
+    code = bench_file_write(csv->fd, csv->path, csv->lines, csv->used, error);
+  }
   if (code == BENCH_OK) {
     csv->whole += (off_t)csv->used;
   } else if (ftruncate(csv->fd, csv->whole) != 0) {
     /* then --resume cuts the torn line */
   }
   csv->used = 0;
+  csv->is_short = false;
   return code;
 }
 

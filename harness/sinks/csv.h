@@ -18,7 +18,8 @@ typedef enum bench_csv_start {
  * (a torn write) is cut off. The caller closes. */
 bench_code bench_csv_open(const char *folder, const char *name, const bench_table *table,
                           bench_csv_start start, bench_csv **out, bench_error *error);
-/* Puts one row of the table's struct, or its fields as text, among those to be written. */
+/* Puts one row of the table's struct, or its fields as text, among those to be written. Where there
+ * is no memory for it, the next flush fails. */
 void bench_csv_add(bench_csv *csv, const void *row);
 void bench_csv_add_fields(bench_csv *csv, char *const *fields);
 /* Writes what was added. Where that fails (a BENCH_ERR_ENV), what was there before stays whole. */

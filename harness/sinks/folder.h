@@ -49,7 +49,7 @@ bench_code bench_folder_write(bench_folder *folder, const bench_row *row,
                               const bench_head_row *heads, size_t head_count, const double *samples,
                               const double *clock_mhz, size_t sample_count, bench_error *error);
 
-/* Hands to the disk what has waited for a second. To be called several times a second. */
+/* Hands to the disk what has waited for nearly a second. To be called five times a second. */
 bench_code bench_folder_sync_due(bench_folder *folder, bench_error *error);
 
 /* Replaces manifest.json in one rename. */

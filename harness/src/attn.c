@@ -70,10 +70,10 @@ bench_code bench_attn_check(const bench_attn *attn, bench_error *error) {
                       "heads = %" PRId64 " is not a multiple of kv_heads = %" PRId64, attn->heads_q,
                       attn->heads_kv);
   }
-  if (attn->scope == BENCH_SCOPE_BLOCK &&
-      (attn->d_model < 1 || attn->d_model > (INT64_C(1) << 24))) {
-    return bench_fail(error, BENCH_ERR_USAGE, "d_model = %" PRId64 " is outside 1 .. 2^24",
-                      attn->d_model);
+  const int narrowest = attn->scope == BENCH_SCOPE_BLOCK ? 1 : 0; /* attention alone has none */
+  if (attn->d_model < narrowest || attn->d_model > (INT64_C(1) << 24)) {
+    return bench_fail(error, BENCH_ERR_USAGE, "d_model = %" PRId64 " is outside %d .. 2^24",
+                      attn->d_model, narrowest);
   }
   if (attn->batch * attn->heads_q > (INT64_C(1) << 24)) {
     return bench_fail(error, BENCH_ERR_USAGE, "batch x heads = %" PRId64 " is above 2^24",

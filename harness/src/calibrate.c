@@ -13,6 +13,10 @@
 #define GEMM_EDGE_HOST 2048 /* of the matrices: long enough to reach full speed */
 #define GEMM_EDGE_DEVICE 8192
 #define SEED 20
+/* So much that what a cache keeps of a stream, or a launch's microseconds, are next to nothing. */
+#define MEMORY_BYTES_HOST ((size_t)1 << 28)
+#define MEMORY_BYTES_DEVICE ((size_t)1 << 30)
+#define LLC_PASSES 16
 
 typedef struct calibration {
   const bench_backend *backend;
@@ -22,6 +26,8 @@ typedef struct calibration {
   void *to;
   void *from;
   size_t bytes;
+  int passes;
+  double flops; /* of multiply-adds */
 } calibration;
 
 typedef bench_code launch_fn(calibration *c, bench_error *error);
@@ -31,7 +37,11 @@ static bench_code launch_gemm(calibration *c, bench_error *error) {
 }
 
 static bench_code launch_traffic(calibration *c, bench_error *error) {
-  return c->backend->traffic(c->context, c->kind, c->to, c->from, c->bytes, error);
+  return c->backend->traffic(c->context, c->kind, c->to, c->from, c->bytes, c->passes, error);
+}
+
+static bench_code launch_multiply_add(calibration *c, bench_error *error) {
+  return c->backend->multiply_add(c->context, &c->flops, error);
 }
 
 /* The shortest time, after one launch that opens libraries and touches memory. */
@@ -102,37 +112,50 @@ static bench_code gemm_rate(calibration *c, bench_dtype dtype, double *tflops, b
   return code;
 }
 
-static bench_code traffic_rate(calibration *c, bench_traffic kind, size_t bytes, double *gb_per_s,
-                               bench_error *error) {
+static bench_code multiply_add_rate(calibration *c, double *tflops, bench_error *error) {
+  double time_ns = NAN;
+  bench_code code = shortest(c, launch_multiply_add, &time_ns, error);
+  if (code == BENCH_OK) {
+    *tflops = c->flops / time_ns / 1e3;
+  }
+  return code;
+}
+
+static bench_code traffic_rate(calibration *c, bench_traffic kind, size_t bytes, int passes,
+                               double *gb_per_s, bench_error *error) {
   double time_ns = NAN;
   c->kind = kind;
   c->bytes = bytes;
+  c->passes = passes;
   bench_code code = shortest(c, launch_traffic, &time_ns, error);
   if (code == BENCH_OK) {
-    *gb_per_s = (kind == BENCH_TRAFFIC_COPY ? 2.0 : 1.0) * (double)bytes / time_ns;
+    *gb_per_s = (kind == BENCH_TRAFFIC_COPY ? 2.0 : 1.0) * (double)bytes * passes / time_ns;
   }
   return code;
 }
 
 static bench_code measure_traffic(calibration *c, bench_roofs *out, bench_error *error) {
-  const int64_t told = c->backend->device(c->context)->llc_bytes;
-  const size_t llc = (size_t)(told > 0 ? told : BENCH_LLC_PRESUMED_BYTES) / 128 * 128;
-  const size_t large = 2 * llc;
+  const size_t llc = (size_t)bench_llc_bytes(c->backend->device(c->context)) / 256 * 256;
+  const size_t least = c->backend->host_memory ? MEMORY_BYTES_HOST : MEMORY_BYTES_DEVICE;
+  const size_t large = 2 * llc > least ? 2 * llc : least;
+  const struct {
+    bench_traffic kind;
+    size_t bytes;
+    int passes;
+    double *gb_per_s;
+  } table[] = {
+      {BENCH_TRAFFIC_READ, large, 1, &out->read_gb_per_s},
+      {BENCH_TRAFFIC_WRITE, large, 1, &out->write_gb_per_s},
+      {BENCH_TRAFFIC_COPY, large, 1, &out->copy_gb_per_s},
+      {BENCH_TRAFFIC_READ, llc / 4, LLC_PASSES, &out->llc_read_gb_per_s},
+  };
   bench_code code = c->backend->alloc(c->context, large, &c->from, error);
   if (code == BENCH_OK) {
     code = c->backend->alloc(c->context, large, &c->to, error);
   }
-  if (code == BENCH_OK) {
-    code = traffic_rate(c, BENCH_TRAFFIC_READ, large, &out->read_gb_per_s, error);
-  }
-  if (code == BENCH_OK) {
-    code = traffic_rate(c, BENCH_TRAFFIC_WRITE, large, &out->write_gb_per_s, error);
-  }
-  if (code == BENCH_OK) {
-    code = traffic_rate(c, BENCH_TRAFFIC_COPY, large, &out->copy_gb_per_s, error);
-  }
-  if (code == BENCH_OK) {
-    code = traffic_rate(c, BENCH_TRAFFIC_READ, llc / 2, &out->llc_read_gb_per_s, error);
+  for (size_t i = 0; code == BENCH_OK && i < sizeof table / sizeof table[0]; i++) {
+    code =
+        traffic_rate(c, table[i].kind, table[i].bytes, table[i].passes, table[i].gb_per_s, error);
   }
   c->backend->free(c->context, c->to);
   c->backend->free(c->context, c->from);
@@ -152,6 +175,9 @@ bench_code bench_roofs_measure(const bench_backend *backend, bench_context *cont
 #define ROOF(name, unit, help) out->name = NAN;
   BENCH_ROOFS(ROOF)
 #undef ROOF
+  if (backend->multiply_add != NULL) {
+    code = multiply_add_rate(&c, &out->fma_fp32_tflops, error);
+  }
   for (size_t i = 0; code == BENCH_OK && backend->gemm_why_not() == NULL && i < 3; i++) {
     code = gemm_rate(&c, gemms[i].dtype, gemms[i].tflops, error);
   }

@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const kinds[] = {"crash", "abort", "hang", "slow", "oom", "wrong", "short"};
+static const char *const kinds[] = {"crash", "abort", "hang",  "slow",
+                                    "drift", "oom",   "wrong", "short"};
 
 bench_code bench_fault_next(const char **text, bench_fault *out, bench_error *error) {
   *out = (bench_fault){0};
@@ -33,7 +34,7 @@ bench_code bench_fault_next(const char **text, bench_fault *out, bench_error *er
     return bench_fail(error, BENCH_ERR_USAGE,
                       BENCH_FAULT_VARIABLE
                       ": \"%.40s\" is not KIND@CASE, as in crash@7; kinds: "
-                      "crash abort hang slow oom wrong short",
+                      "crash abort hang slow drift oom wrong short",
                       *text);
   }
   *text = *end == ',' ? end + 1 : end;

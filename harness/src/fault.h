@@ -3,7 +3,8 @@
  * `null`, into which the faults are built:
  *   crash   dies of SIGSEGV                         abort   calls abort()
  *   hang    never returns                           slow    takes five seconds more
- *   oom     says that memory is exhausted           wrong   writes past the end of its output
+ *   drift   takes longer each time                  oom     says that memory is exhausted
+ *   wrong   writes past the end of its output
  *   short   the worker writes half of its answer and leaves */
 #ifndef BENCH_FAULT_H
 #define BENCH_FAULT_H

@@ -1,4 +1,5 @@
-/* --filter KEY=GLOB: a column of the planned row against a shell pattern. */
+/* --filter KEY=GLOB: a column of the planned row against a shell pattern, as bash has them with
+ * extglob: kernel=@(flash|vendor), kernel=!(torch/math). */
 #include <fnmatch.h>
 #include <stdio.h>
 #include <string.h>
@@ -48,7 +49,7 @@ bool bench_filter_match(const char *const *filters, size_t count, const bench_ro
     const char *glob;
     char text[BENCH_FIELD_TEXT_MAX];
     const bench_column *column = filter_column(filters[i], &glob);
-    if (column == NULL || fnmatch(glob, bench_field_format(column, row, text), 0) != 0) {
+    if (column == NULL || fnmatch(glob, bench_field_format(column, row, text), FNM_EXTMATCH) != 0) {
       return false;
     }
   }

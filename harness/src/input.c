@@ -12,6 +12,8 @@
 
 #include <assert.h>
 
+#include "platform/clones.h"
+
 #define WEYL UINT64_C(0x9e3779b97f4a7c15)         /* 2^64 / golden ratio */
 #define SUM_MEAN 393210                           /* 12 * 65535 / 2 */
 #define OUTLIER_BELOW UINT64_C(18446744073709551) /* 2^64 / 1000 */
@@ -56,10 +58,10 @@ static inline int32_t irwin_hall(uint64_t start, uint64_t element) {
   const uint64_t sums = paired_sums(stream_word(start, 3 * element)) +
                         paired_sums(stream_word(start, 3 * element + 1)) +
                         paired_sums(stream_word(start, 3 * element + 2));
-  return (int32_t)((sums & 0xffffffffu) + (sums >> 32)) - SUM_MEAN;
+  return (int32_t)((uint32_t)sums + (uint32_t)(sums >> 32)) - SUM_MEAN;
 }
 
-static void normal_range(uint64_t start, int64_t first, int count, float *out) {
+BENCH_CLONES static void normal_range(uint64_t start, int64_t first, int count, float *out) {
   for (int e = 0; e < count; e++) {
     out[e] = (float)irwin_hall(start, (uint64_t)(first + e)) * 0x1p-16f;
   }

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "commands/commands.h"
+#include "src/peer_start.h"
 #include "src/worker.h"
 #include "version.h"
 
@@ -62,6 +63,9 @@ static int run(int argc, char **argv) {
   }
   if (strcmp(argv[1], "--worker") == 0) {
     return bench_worker_main();
+  }
+  if (strcmp(argv[1], "--peer") == 0 && argc == 3) {
+    return bench_peer_start(argv[2]);
   }
   for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
     if (strcmp(argv[1], commands[i].name) == 0) {

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/utsname.h>
 
+#include "bench/blas.h"
 #include "platform/proc.h"
 #include "platform/topology.h"
 #include "src/sweep.h"
@@ -34,10 +35,10 @@ json_t *bench_manifest_machine(void) {
   uname(&kernel);
   double load = bench_proc_load_1min();
   bench_topology *topology = bench_topology_open();
-  json_t *machine = json_pack("{s:s s:s s:s s:I s:o s:o}", "host", host, "os", name, "kernel",
+  json_t *machine = json_pack("{s:s s:s s:s s:I s:o s:s s:o}", "host", host, "os", name, "kernel",
                               kernel.release, "mem_bytes", (json_int_t)bench_proc_mem_total_bytes(),
-                              "load_1min", isfinite(load) ? json_real(load) : json_null(),
-                              "topology", bench_topology_json(topology));
+                              "load_1min", isfinite(load) ? json_real(load) : json_null(), "blas",
+                              bench_blas_config(), "topology", bench_topology_json(topology));
   bench_topology_close(topology);
   return machine;
 }

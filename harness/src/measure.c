@@ -7,8 +7,8 @@
  * region finds its tensors in no cache, for copies of them are used in turn that fill it five times
  * over; where the backend has graphs, one graph holds a region for every copy, is launched as one,
  * and a sample is a region's share of it. sustained: at least 3 s back to back (6.5 s where energy
- * is read), of which the last half counts, when clocks have settled; on a device that is waited
- * for, several regions are enqueued for each sample, so that waiting is no rest. */
+ * is read), of which the last half counts, when clocks have settled; a sample is of several
+ * regions where they are short, so that what stands between samples is no rest. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,7 +23,12 @@
 #define MAX_SUSTAINED_SAMPLES (1 << 20)
 #define MAX_COPIES 65536 /* of tensors so small that the caches hold them anyhow */
 #define SUSTAINED_BATCH_S 0.01
-#define MAX_BATCH 4096
+#define MAX_BATCH (1 << 20)
+#define BATCH_GROWTH 16 /* at most, from one try to the next: the first launches are slow */
+/* Launches of layers that are enqueued under one hold, but for a region that has more. A layer is
+ * some seven kernels at most, and a host that has enqueued about a thousand, all that CUDA's queue
+ * takes in, waits for the device, which waits for the host. */
+#define HELD_LAYERS 128
 #define REFRESH_SHARE 0.1 /* of the time, spent on new inputs between samples */
 
 /* One measurement in hand. */
@@ -131,6 +136,22 @@ static bench_code renew_inputs(measuring *m, bench_error *error) {
   return code == BENCH_OK ? warm_up(m, &ignored_ns, error) : code;
 }
 
+/* Asked before the first sample too, so that an earlier case's hold is not this one's. */
+static bool hold_expired(const bench_work *work) {
+  return work->backend->hold_expired != NULL && work->backend->hold_expired(work->context);
+}
+
+static void report_state(measuring *m, const bench_monitor_mark *from, bench_monitor_report *out) {
+  bench_monitor_mark to;
+  bench_monitor_take(m->timing->monitor, &to);
+  bench_monitor_report_state(from, &to, out);
+  if (hold_expired(m->work) && out->fault[0] == '\0') {
+    snprintf(out->fault, sizeof out->fault,
+             "enqueuing took the host too long, and its own time may be in the samples: mode graph "
+             "enqueues all at once");
+  }
+}
+
 static bench_code sample_until_done(measuring *m, int64_t limit, double *sorted,
                                     bench_measurement *out, bench_verdict *verdict,
                                     bench_error *error) {
@@ -142,7 +163,6 @@ static bench_code sample_until_done(measuring *m, int64_t limit, double *sorted,
                 : budget_s;
   bench_stop_rule rule = {0};
   bench_energy energy;
-  bench_monitor_mark to;
   bench_code code = BENCH_OK;
   if (sustained) {
     bench_monitor_rest(monitor);
@@ -177,8 +197,7 @@ static bench_code sample_until_done(measuring *m, int64_t limit, double *sorted,
       code = renew_inputs(m, error);
     }
   }
-  bench_monitor_take(monitor, &to);
-  bench_monitor_report_state(&energy.from, &to, &out->state);
+  report_state(m, &energy.from, &out->state);
   if (sustained) {
     bench_energy_report(monitor, &energy, &out->state);
   }
@@ -209,9 +228,8 @@ static bench_code prepare_mode(measuring *m, bench_error *error) {
   const bench_backend *backend = work->backend;
   bench_code code = BENCH_OK;
   if (m->timing->mode == BENCH_MODE_GRAPH) {
-    const int64_t llc = backend->device(work->context)->llc_bytes;
     const int64_t one = bench_tensor_bytes(&work->attn, work->layers_distinct);
-    const int64_t wanted = BENCH_GRAPH_CACHES * (llc > 0 ? llc : BENCH_LLC_PRESUMED_BYTES);
+    const int64_t wanted = BENCH_GRAPH_CACHES * bench_llc_bytes(backend->device(work->context));
     const int64_t sets = (wanted + one - 1) / one;
     code = bench_work_add_sets(work, sets < MAX_COPIES ? sets : MAX_COPIES, error);
     if (code == BENCH_OK && backend->graph_begin != NULL) {
@@ -221,11 +239,25 @@ static bench_code prepare_mode(measuring *m, bench_error *error) {
   return code;
 }
 
-/* Regions to a sample: one, but where the device would rest while the host waits for it. */
-static void choose_batch(measuring *m, double region_ns) {
-  if (m->timing->mode == BENCH_MODE_SUSTAINED && !m->work->backend->host_memory) {
+/* The most regions that a sample may have. */
+static int64_t batch_limit(const bench_work *work) {
+  const int64_t held = HELD_LAYERS / work->attn.layers;
+  return work->backend->hold == NULL ? MAX_BATCH : held > 1 ? held : 1;
+}
+
+/* Regions to a sample: one, but where the device would rest between two. By trying, for the first
+ * regions are no measure of those that follow. */
+static bench_code choose_batch(measuring *m, double region_ns, bench_error *error) {
+  const int64_t limit = batch_limit(m->work);
+  bench_code code = BENCH_OK;
+  for (;;) {
     const double wanted = ceil(SUSTAINED_BATCH_S * 1e9 / fmax(region_ns, 1));
-    m->batch = wanted < MAX_BATCH ? (int64_t)wanted : MAX_BATCH;
+    const double next = fmin(fmin(wanted, BATCH_GROWTH * (double)m->batch), (double)limit);
+    if (code != BENCH_OK || next < 2 * (double)m->batch) {
+      return code;
+    }
+    m->batch = (int64_t)next;
+    code = time_region(m, &region_ns, error);
   }
 }
 
@@ -248,7 +280,9 @@ static bench_code sample(measuring *m, bench_measurement *out, bench_verdict *ve
     code = warm_up(m, &region_ns, error);
   }
   if (code == BENCH_OK) {
-    choose_batch(m, region_ns);
+    code = sustained ? choose_batch(m, region_ns, error) : BENCH_OK;
+  }
+  if (code == BENCH_OK) {
     code = sample_until_done(m, limit, sorted, out, verdict, error);
   }
   free(sorted);
@@ -259,6 +293,7 @@ bench_code bench_measure(bench_work *work, const bench_timing *timing, bench_mea
                          bench_verdict *verdict, bench_error *error) {
   measuring m = {.work = work, .timing = timing, .batch = 1};
   *out = (bench_measurement){.stop_reason = "budget"};
+  hold_expired(work);
   bench_code code = bench_watch_open(work, timing->kernel, &m.watch, error);
   if (code == BENCH_OK) {
     code = sample(&m, out, verdict, error);

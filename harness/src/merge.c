@@ -11,7 +11,8 @@
 #include "sinks/csv_table.h"
 #include "sinks/file.h"
 #include "sinks/folder.h"
-#include "src/dense_times.h"
+#include "src/base_times.h"
+#include "src/benchmark_json.h"
 #include "src/hash.h"
 #include "src/merge_rows.h"
 #include "src/merge_source.h"
@@ -99,26 +100,33 @@ static bool same_values(const bench_table *table, char *const *a, char *const *b
   return same;
 }
 
-/* The dense row of a case may be another shard's. */
-static bench_code fill_ideals(bench_merge_rows *rows, bench_error *error) {
-  bench_dense_times dense = {0};
+/* Writes a field of `row` that the merged row lacks. */
+static bench_code fill_field(bench_merge_rows *rows, size_t i, const char *name,
+                             const bench_row *row, bench_error *error) {
+  char text[BENCH_FIELD_TEXT_MAX];
+  const char *value = bench_field_format(bench_table_find(&bench_sweep_table, name), row, text);
+  const bool known = value[0] == '\0' || bench_merge_rows_field(rows, i, name)[0] != '\0';
+  return known ? BENCH_OK : bench_merge_rows_set(rows, i, name, value, error);
+}
+
+/* The row that another is set against may be another shard's, or may have come after it. */
+static bench_code fill_comparisons(bench_merge_rows *rows, bench_error *error) {
+  bench_base_times base = {0};
   bench_row row;
   for (size_t i = 0; i < rows->count; i++) {
     bench_row_parse(&bench_sweep_table, rows->rows[i].fields, &row);
-    bench_dense_remember(&dense, &row);
+    bench_base_times_note(&base, &row);
   }
   bench_code code = BENCH_OK;
   for (size_t i = 0; code == BENCH_OK && i < rows->count; i++) {
     bench_row_parse(&bench_sweep_table, rows->rows[i].fields, &row);
-    if (isnan(row.fraction_of_ideal)) {
-      char text[BENCH_FIELD_TEXT_MAX];
-      row.fraction_of_ideal = bench_dense_fraction(&dense, &row);
-      const bench_column *column = bench_table_find(&bench_sweep_table, "fraction_of_ideal");
-      code = bench_merge_rows_set(rows, i, "fraction_of_ideal",
-                                  bench_field_format(column, &row, text), error);
+    bench_base_times_compare(&base, &row);
+    code = fill_field(rows, i, "fraction_of_ideal", &row, error);
+    if (code == BENCH_OK) {
+      code = fill_field(rows, i, "sustained_of_burst", &row, error);
     }
   }
-  bench_dense_free(&dense);
+  bench_base_times_free(&base);
   return code;
 }
 
@@ -214,7 +222,7 @@ static bench_code collect(merge *m, bench_error *error) {
   }
   if (code == BENCH_OK) {
     bench_merge_rows_sort(&m->rows);
-    code = fill_ideals(&m->rows, error);
+    code = fill_comparisons(&m->rows, error);
   }
   if (code == BENCH_OK) {
     code = note_ranks(m, error);
@@ -232,6 +240,19 @@ static bench_code collect(merge *m, bench_error *error) {
     code = read_all(m, "samples.csv", &bench_sample_table, add_sample, error);
   }
   bench_merge_rows_sort(&m->samples);
+  return code;
+}
+
+/* Of the parts' own, those that are there. */
+static bench_code export_rows(const merge *m, const char *out, bench_error *error) {
+  bench_benchmark_known known = {0};
+  for (size_t i = 0; i < m->count; i++) {
+    char path[4200];
+    snprintf(path, sizeof path, "%s/benchmark.json", m->folders[i]);
+    bench_benchmark_known_add(&known, path);
+  }
+  const bench_code code = bench_benchmark_json_write(&known, out, error);
+  bench_benchmark_known_free(&known);
   return code;
 }
 
@@ -258,7 +279,7 @@ static bench_code write_all(const merge *m, const char *out, const json_t *manif
                         : bench_file_replace(out, "manifest.json", text, strlen(text), error);
     free(text);
   }
-  return code;
+  return code == BENCH_OK ? export_rows(m, out, error) : code;
 }
 
 static void count_rows(const merge *m, bench_merge_result *result) {

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "bench/attn.h"
+#include "platform/clones.h"
 
 static uint32_t bits_of(float value) {
   uint32_t bits;
@@ -20,12 +21,14 @@ float bench_bf16_to_float(uint16_t bits) {
   return float_of((uint32_t)bits << 16);
 }
 
+static inline uint16_t bf16_from_bits(uint32_t bits) {
+  const uint32_t nan = (bits >> 16) | 0x40u; /* keep a NaN a NaN, quiet */
+  const uint32_t rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
+  return (uint16_t)((bits & 0x7fffffffu) > 0x7f800000u ? nan : rounded);
+}
+
 uint16_t bench_bf16_from_float(float value) {
-  uint32_t bits = bits_of(value);
-  if ((bits & 0x7fffffffu) > 0x7f800000u) {
-    return (uint16_t)((bits >> 16) | 0x40u); /* keep a NaN a NaN, quiet */
-  }
-  return (uint16_t)((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16);
+  return bf16_from_bits(bits_of(value));
 }
 
 float bench_fp16_to_float(uint16_t bits) {
@@ -80,7 +83,7 @@ void bench_to_float(bench_dtype dtype, const void *from, float *to, int64_t coun
   }
 }
 
-void bench_from_float(bench_dtype dtype, const float *from, void *to, int64_t count) {
+BENCH_CLONES void bench_from_float(bench_dtype dtype, const float *from, void *to, int64_t count) {
   uint16_t *half = to;
   switch (dtype) {
     case BENCH_FP16:
@@ -90,7 +93,7 @@ void bench_from_float(bench_dtype dtype, const float *from, void *to, int64_t co
       break;
     case BENCH_BF16:
       for (int64_t i = 0; i < count; i++) {
-        half[i] = bench_bf16_from_float(from[i]);
+        half[i] = bf16_from_bits(bits_of(from[i]));
       }
       break;
     default:

@@ -170,6 +170,12 @@ bench_code bench_peers_at(bench_peers *peers, const char *folder, bench_error *e
   return BENCH_OK;
 }
 
+void bench_peers_wait_like_own(bench_peers *peers) {
+  for (size_t i = 0; i < peers->supervisor_count; i++) {
+    bench_supervisor_wait_like(peers->supervisors[i], peers->own);
+  }
+}
+
 bench_supervisor *bench_peers_supervisor(bench_peers *peers, size_t peer) {
   return peers->kernels[peer - 1].supervisor;
 }

@@ -18,6 +18,10 @@ void bench_peers_close(bench_peers *peers); /* NULL is fine */
 /* Where inputs and outputs are to lie while a sweep runs: in a folder inside `folder`. */
 bench_code bench_peers_at(bench_peers *peers, const char *folder, bench_error *error);
 
+/* From now on peers are waited for as `own` now is: with its patience and what it does when idle.
+ */
+void bench_peers_wait_like_own(bench_peers *peers);
+
 /* `peer` is that of a case: 1 .. target->peer_kernel_count. */
 bench_supervisor *bench_peers_supervisor(bench_peers *peers, size_t peer);
 

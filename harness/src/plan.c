@@ -172,9 +172,21 @@ static bench_code add_grid(bench_plan_builder *b, const bench_grid *grid) {
   }
 }
 
+/* In the order given, but `sustained` last: the time with mode warm is what it is measured by. */
+static void add_modes(const bench_config *config, bench_plan *plan) {
+  for (int last = 0; last < 2; last++) {
+    for (size_t i = 0; i < config->mode_count; i++) {
+      if ((config->modes[i] == BENCH_MODE_SUSTAINED) == (last == 1)) {
+        plan->modes[plan->mode_count++] = config->modes[i];
+      }
+    }
+  }
+}
+
 bench_code bench_plan_build(const bench_config *config, const bench_target *target, bench_plan *out,
                             bench_error *error) {
-  *out = (bench_plan){.modes = config->modes, .mode_count = config->mode_count};
+  *out = (bench_plan){0};
+  add_modes(config, out);
   bench_plan_builder b = {.config = config, .target = target, .plan = out, .error = error};
   bench_code code = BENCH_OK;
   for (size_t i = 0; code == BENCH_OK && i < config->grid_count; i++) {

@@ -30,6 +30,7 @@ bench_code bench_plan_index_build(const bench_plan *plan, bench_plan_index *out,
           (bench_plan_place){.id = bench_folder_row_id(id, bench_mode_name(plan->modes[m])),
                              .case_index = i / plan->mode_count,
                              .mode = plan->modes[m],
+                             .kernel = planned->kernel,
                              .rank = out->count};
       out->count++;
     }

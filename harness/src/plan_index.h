@@ -8,7 +8,8 @@ typedef struct bench_plan_place {
   uint64_t id;       /* bench_folder_row_id */
   size_t case_index; /* in the plan's cases */
   bench_mode mode;
-  size_t rank; /* of the row, in the order of the plan */
+  const bench_kernel_entry *kernel; /* as in bench_case */
+  size_t rank;                      /* of the row, in the order of the plan */
 } bench_plan_place;
 
 typedef struct bench_plan_index {

@@ -61,15 +61,16 @@ static int64_t process_bytes(const bench_target *target) {
 /* The buffer that flushing the cache reads and writes. It has to fit too, but it is the harness's
  * own and no part of what a case needs. */
 static int64_t flush_bytes(const bench_device *device) {
-  return 2 * device->llc_bytes;
+  return 2 * bench_llc_bytes(device);
 }
 
 /* Seconds of one execution; the projections are matrix products whatever the kernel. */
 static double predict_time(const bench_problem *problem, const bench_device *device,
                            const char *name) {
   const double attention = (double)problem->flops - problem->projection_flops;
-  return attention / bench_rate_presumed(device, name) +
-         problem->projection_flops / bench_rate_presumed(device, "blas");
+  const bench_dtype dtype = problem->attn.dtype;
+  return attention / bench_rate_presumed(device, name, dtype) +
+         problem->projection_flops / bench_rate_presumed(device, "blas", dtype);
 }
 
 static bench_code judge_budget(bench_plan_builder *b, const bench_problem *problem,
@@ -118,7 +119,7 @@ static bench_code add_case(bench_plan_builder *b, size_t problem_index, const ch
                           .name = name,
                           .id = case_id(problem->id, name),
                           .number = (int64_t)plan->case_count,
-                          .modes = (1u << b->config->mode_count) - 1,
+                          .modes = (1u << plan->mode_count) - 1,
                           .why_not = problem->why_not};
   planned->mem_predicted_bytes =
       bench_tensor_bytes(&problem->attn, problem->layers_distinct) + process_bytes(b->target);

@@ -9,7 +9,8 @@ const char *bench_plan_why_not(const bench_case *planned, bench_mode mode,
                                const bench_target *target) {
   const bench_device *device = &target->device;
   if (planned->why_not == NULL && mode == BENCH_MODE_GRAPH && device->mem_bytes > 0 &&
-      planned->mem_predicted_bytes > device->mem_bytes - BENCH_GRAPH_CACHES * device->llc_bytes) {
+      planned->mem_predicted_bytes >
+          device->mem_bytes - BENCH_GRAPH_CACHES * bench_llc_bytes(device)) {
     return "mode graph: copies that fill the last-level cache five times do not fit in memory";
   }
   return planned->why_not;

@@ -30,14 +30,15 @@ static const member attn_members[] = {
 };
 
 static const member device_members[] = {
-    TEXT(bench_device, backend),      TEXT(bench_device, name),
-    TEXT(bench_device, uuid),         TEXT(bench_device, driver),
-    TEXT(bench_device, toolkit),      TEXT(bench_device, pci_bus_id),
-    NARROW(bench_device, index),      NARROW(bench_device, numa_node),
-    NARROW(bench_device, threads),    NARROW(bench_device, cc),
-    NARROW(bench_device, sm_count),   NARROW(bench_device, has_avx2),
-    NARROW(bench_device, has_avx512), WIDE(bench_device, smem_bytes),
-    WIDE(bench_device, mem_bytes),    WIDE(bench_device, llc_bytes),
+    TEXT(bench_device, backend),        TEXT(bench_device, name),
+    TEXT(bench_device, uuid),           TEXT(bench_device, driver),
+    TEXT(bench_device, toolkit),        TEXT(bench_device, pci_bus_id),
+    NARROW(bench_device, index),        NARROW(bench_device, numa_node),
+    NARROW(bench_device, threads),      NARROW(bench_device, cc),
+    NARROW(bench_device, sm_count),     NARROW(bench_device, has_avx2),
+    NARROW(bench_device, has_avx512),   NARROW(bench_device, has_avx512_bf16),
+    NARROW(bench_device, has_amx_bf16), WIDE(bench_device, smem_bytes),
+    WIDE(bench_device, mem_bytes),      WIDE(bench_device, llc_bytes),
 };
 
 static json_t *members_to_json(const member *members, size_t count, const void *from) {

@@ -38,6 +38,7 @@ typedef struct timed_row {
   const bench_plot_table *table;
   size_t row;
   side side;
+  bool steady; /* the row is ok, and not invalid */
   double time_ns;
 } timed_row;
 
@@ -87,7 +88,7 @@ static bench_code check_columns(const bench_plot_table *table, bench_error *erro
   return code;
 }
 
-/* The rows that count, problem by problem. */
+/* The rows that count, problem by problem: of a peer also those that may be the fastest. */
 static size_t gather(const bench_plot_table *table, const char *peer, timed_row *rows) {
   size_t count = 0;
   for (size_t row = 0; row < table->rows; row++) {
@@ -95,8 +96,10 @@ static size_t gather(const bench_plot_table *table, const char *peer, timed_row 
     timed_row each = {.table = table, .row = row};
     each.time_ns = bench_plot_table_number(table, row, "time_ns_median");
     each.side = side_of(bench_plot_table_text(table, row, "kernel", text), peer);
-    if (each.side != NEITHER && each.time_ns > 0 &&
-        strcmp(bench_plot_table_text(table, row, "status", text), "ok") == 0) {
+    const char *status = bench_plot_table_text(table, row, "status", text);
+    each.steady = strcmp(status, "ok") == 0;
+    const bool counts = each.steady || (each.side == PEER && strcmp(status, "invalid") == 0);
+    if (each.side != NEITHER && each.time_ns > 0 && counts) {
       rows[count++] = each;
     }
   }
@@ -125,9 +128,14 @@ static void pair_up(const timed_row *rows, size_t count, bench_ratios *out) {
     }
   }
   for (size_t i = 0; i < count; i++) {
-    if (rows[i].side == OURS && best == NULL) {
+    if (rows[i].side != OURS) {
+      continue;
+    }
+    if (best == NULL) {
       out->alone++;
-    } else if (rows[i].side == OURS) {
+    } else if (!best->steady) {
+      out->unsteady++;
+    } else {
       out->pairs[out->pair_count++] =
           (bench_ratio_pair){rows[i].row, best->row, ratio_of(&rows[i], best)};
     }

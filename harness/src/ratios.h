@@ -9,7 +9,9 @@
  * interval comes from those of the two medians by the method of variance estimates recovery on
  * logarithms (Zou and Donner, Statistics in Medicine 27, 2008): each limit of the difference of two
  * independent estimates is as far from it as the root of the sum of the squared distances of
- * theirs. The choice of the smallest median favours the peer, and is not corrected for. */
+ * theirs. The choice of the smallest median favours the peer, and is not corrected for. Where the
+ * row of the smallest median is `invalid` there is no ratio: against the next peer it would
+ * flatter. */
 #ifndef BENCH_RATIOS_H
 #define BENCH_RATIOS_H
 
@@ -47,7 +49,8 @@ typedef struct bench_ratios {
   size_t pair_count;
   bench_ratio_mean *means; /* in the order in which they begin */
   size_t mean_count;
-  size_t alone; /* rows of ours with a time, beside which no peer has one */
+  size_t alone;    /* rows of ours with a time, beside which no peer has one */
+  size_t unsteady; /* and those whose best peer's row is invalid */
 } bench_ratios;
 
 /* The columns that the pairs of one mean agree in, ending in NULL. */

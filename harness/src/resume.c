@@ -22,7 +22,7 @@ bench_code bench_resume_plan_selected(bench_resume *resume, const bench_plan *pl
 void bench_resume_free(bench_resume *resume) {
   bench_plan_index_free(&resume->whole);
   bench_plan_index_free(&resume->selected);
-  bench_dense_free(&resume->dense);
+  bench_base_times_free(&resume->base);
 }
 
 /* Whether this run would only find again what the row says. */
@@ -70,11 +70,26 @@ static bench_code check_origin(const bench_resume *resume, const bench_row *row,
   return BENCH_OK;
 }
 
+/* Two builds of changes that were never committed have one commit, but not one code. What the plan
+ * does not run with a kernel of ours, such as a peer's, has no code to compare. */
+static bench_code check_kernel(const bench_resume *resume, const bench_kernel_entry *kernel,
+                               const bench_row *row, bench_error *error) {
+  if (kernel == NULL || strcmp(kernel->code_hash, row->kernel_hash) == 0) {
+    return BENCH_OK;
+  }
+  return bench_fail(error, BENCH_ERR_UNSUPPORTED,
+                    "%s: has rows of kernel %s with code \"%s %s\", not \"%s %s\"; give --force to "
+                    "mix them",
+                    resume->folder, row->kernel, row->variant, row->kernel_hash,
+                    kernel->kernel->variant, kernel->code_hash);
+}
+
 bench_code bench_resume_judge(void *context, const bench_row *row, bool *stays,
                               bench_error *error) {
   bench_resume *resume = context;
   const uint64_t id = bench_folder_row_id(row->case_id, row->mode);
-  if (!resume->force && bench_plan_index_find(&resume->whole, id) == NULL) {
+  const bench_plan_place *planned = bench_plan_index_find(&resume->whole, id);
+  if (!resume->force && planned == NULL) {
     return bench_fail(error, BENCH_ERR_UNSUPPORTED,
                       "%s: has rows that are not of this plan (case %s, mode %s): give the same "
                       "config, --set and --seed, or --force to keep them",
@@ -87,11 +102,14 @@ bench_code bench_resume_judge(void *context, const bench_row *row, bool *stays,
   }
   if (!resume->force && strcmp(row->status, "skipped") != 0) {
     bench_code code = check_origin(resume, row, error);
+    if (code == BENCH_OK) {
+      code = check_kernel(resume, planned->kernel, row, error);
+    }
     if (code != BENCH_OK) {
       return code;
     }
   }
-  bench_dense_remember(&resume->dense, row);
+  bench_base_times_note(&resume->base, row);
   if (strcmp(row->status, "oom") == 0) {
     bench_oom_rule_note(&resume->oom, row);
   }

@@ -1,7 +1,6 @@
 /* The column tables, and fields as text. */
 #include "bench/row.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,7 +69,59 @@ void bench_table_clear(const bench_table *table, void *row) {
   }
 }
 
+/* Writes a number's decimal digits and returns their end. There are two or three numbers to a
+ * sample, and snprintf would take longer than all else that becomes of it. */
+static char *put_digits(uint64_t number, char *to) {
+  char digits[20];
+  int count = 0;
+  do {
+    digits[count++] = (char)('0' + number % 10);
+    number /= 10;
+  } while (number > 0);
+  while (count > 0) {
+    *to++ = digits[--count];
+  }
+  *to = '\0';
+  return to;
+}
+
+static void format_integer(int64_t value, char *text) {
+  if (value < 0) {
+    *text++ = '-';
+  }
+  put_digits(value < 0 ? 0 - (uint64_t)value : (uint64_t)value, text);
+}
+
+/* Numbers of at most three decimals, which nearly all samples are, by integers alone: the shortest
+ * digits are then known, and need no trial. A whole number of thousandths, divided once, is the
+ * double nearest to its decimal text. */
+static bool format_thousandths(double value, char *text) {
+  const double thousandths = rint(1000 * fabs(value));
+  if (!(thousandths < 1e15) || thousandths / 1000 != fabs(value) ||
+      (value == 0 && signbit(value))) {
+    return false;
+  }
+  const uint64_t count = (uint64_t)thousandths;
+  if (value < 0) {
+    *text++ = '-';
+  }
+  text = put_digits(count / 1000, text);
+  if (count % 1000 != 0) {
+    char *decimals = text;
+    text = put_digits(1000 + count % 1000, text); /* the 1 keeps leading zeros, and makes way */
+    *decimals = '.';
+    while (text[-1] == '0') {
+      *--text = '\0';
+    }
+  }
+  return true;
+}
+
+/* The fewest digits that read back as the same number. */
 static void format_real(double value, char *text) {
+  if (format_thousandths(value, text)) {
+    return;
+  }
   for (int digits = 15; digits <= 17; digits++) {
     snprintf(text, BENCH_FIELD_TEXT_MAX, "%.*g", digits, value);
     if (strtod(text, NULL) == value) {
@@ -93,7 +144,7 @@ const char *bench_field_format(const bench_column *column, const void *row,
   } else if (column->type == BENCH_INT) {
     int64_t value = *(const int64_t *)field;
     if (value != BENCH_MISSING_INT) {
-      snprintf(text, BENCH_FIELD_TEXT_MAX, "%" PRId64, value);
+      format_integer(value, text);
     }
   } else if (isfinite(*(const double *)field)) {
     format_real(*(const double *)field, text);

@@ -30,15 +30,6 @@ void bench_row_judge_samples(bench_row *row, const double *samples, size_t count
   }
 }
 
-void bench_row_compare_burst(bench_row *row, bench_burst *burst) {
-  if (strcmp(row->mode, "warm") == 0) {
-    bench_text_copy(burst->case_id, sizeof burst->case_id, row->case_id);
-    burst->time_ns = row->time_ns_median;
-  } else if (strcmp(row->mode, "sustained") == 0 && strcmp(row->case_id, burst->case_id) == 0) {
-    row->sustained_of_burst = burst->time_ns / row->time_ns_median;
-  }
-}
-
 /* A GPU's clock is measured by the GPU; a core's by the host, whom others interrupt. */
 static void judge_clock(bench_row *row, const bench_summary *clock) {
   const double spread = (clock->p90 - clock->p10) / clock->median;

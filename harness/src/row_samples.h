@@ -14,15 +14,6 @@ bool bench_unsteady_allowed(void);
 /* An ok row whose samples drift or depend on their neighbours becomes invalid, with the reason. */
 void bench_row_judge_samples(bench_row *row, const double *samples, size_t count);
 
-/* What mode sustained keeps of the speed of a burst: the time with mode warm over the time of the
- * sustained row, of the same case. Zero it before the first row; cases come with their modes
- * together. */
-typedef struct bench_burst {
-  char case_id[20]; /* of the last warm row, "" before it */
-  double time_ns;
-} bench_burst;
-void bench_row_compare_burst(bench_row *row, bench_burst *burst);
-
 /* The device's clock during each of `count` samples, as the worker's answer has it: an array of
  * numbers or null, which is NaN here. NULL where there is none of that length. Fills row->sm_mhz
  * with the median; an ok row of a GPU whose clock was not the same throughout becomes invalid. The

@@ -13,7 +13,8 @@
 
 #include "bench/samples.h"
 #include "platform/proc.h"
-#include "src/dense_times.h"
+#include "src/base_times.h"
+#include "src/benchmark_json.h"
 #include "src/gbench.h"
 #include "src/head_means.h"
 #include "src/memory_probe.h"
@@ -33,7 +34,7 @@ typedef struct run_state {
   const bench_sweep_options *options;
   const char *run_id;
   bench_oom_rule *oom;
-  bench_dense_times *dense;
+  bench_base_times *base;
   bench_tally *tally;
   bench_error *error;
   bench_code code; /* the first fault of the folder; ends the run */
@@ -43,7 +44,6 @@ typedef struct run_state {
   size_t problem; /* index of the current one; SIZE_MAX: none */
   bench_head_means statistics;
   bench_memory_probe memory;
-  bench_burst burst;
   double *clock_mhz; /* the device's, during each sample in hand, or NULL */
 } run_state;
 
@@ -78,8 +78,6 @@ static bool fill_times(run_state *run, const bench_problem *problem, const doubl
     if (run->options->roofs_path != NULL) {
       row->pct_of_roof = bench_roofs_pct(run->options->roofs, attn, &run->target->device, row);
     }
-    bench_dense_remember(run->dense, row);
-    row->fraction_of_ideal = bench_dense_fraction(run->dense, row);
   }
   return true;
 }
@@ -146,8 +144,9 @@ static double *take_result(run_state *run, const bench_problem *problem, const j
     *sample_count = 0;
   }
   bench_row_judge_samples(row, samples, *sample_count);
-  bench_row_compare_burst(row, &run->burst);
   run->clock_mhz = bench_row_take_clock(row, result, *sample_count);
+  bench_base_times_note(run->base, row); /* only now is it known whether the row is ok */
+  bench_base_times_compare(run->base, row);
   return samples;
 }
 
@@ -289,24 +288,12 @@ static void run_one(void *context, size_t index, bench_gbench_result *result) {
   }
 }
 
-enum { BENCHMARK_NAME_MAX = 640 };
-
-/* kernel/model/mask/dims/mode: readable, and unique by its case id at the end. */
-static void benchmark_name(const bench_row *row, char name[BENCHMARK_NAME_MAX]) {
-  snprintf(name, BENCHMARK_NAME_MAX,
-           "%s/%s/%s/%s/L%" PRId64 "xB%" PRId64 "xH%" PRId64 ":%" PRId64 "xD%" PRId64 "/S%" PRId64
-           ":%" PRId64 "/%s/%s/%.8s",
-           row->kernel, row->mode, row->dtype, row->mask, row->layers, row->batch, row->heads_q,
-           row->heads_kv, row->head_dim, row->seq_q, row->seq_kv, row->input,
-           row->model[0] != '\0' ? row->model : "-", row->case_id);
-}
-
 static void register_all(run_state *run) {
   const bench_plan *plan = run->plan;
   for (size_t c = 0; c < plan->case_count; c++) {
     for (size_t m = 0; m < plan->mode_count; m++) {
       bench_row row;
-      char name[BENCHMARK_NAME_MAX];
+      char name[BENCH_BENCHMARK_NAME_MAX];
       if ((plan->cases[c].modes >> m & 1u) == 0) {
         continue;
       }
@@ -314,7 +301,7 @@ static void register_all(run_state *run) {
       if (bench_folder_has_row(run->folder, row.case_id, row.mode)) {
         continue;
       }
-      benchmark_name(&row, name);
+      bench_benchmark_name(&row, name);
       bench_gbench_register(name, run_one, run, c * plan->mode_count + m);
       run->progress.total++;
     }
@@ -334,21 +321,32 @@ static void while_waiting(void *context) {
   }
 }
 
+/* benchmark.json of all rows, with what the library wrote of this run and of those before it. */
+static bench_code export_rows(const char *folder, const char *written, bench_error *error) {
+  char path[4200];
+  bench_benchmark_known known = {0};
+  snprintf(path, sizeof path, "%s/benchmark.json", folder);
+  bench_benchmark_known_add(&known, written);
+  bench_benchmark_known_add(&known, path);
+  const bench_code code = bench_benchmark_json_write(&known, folder, error);
+  bench_benchmark_known_free(&known);
+  return code;
+}
+
 /* Drives the registered cases and leaves their export. */
 static bench_code drive(run_state *run) {
-  char json_path[4200];
-  char json_new[4200];
-  snprintf(json_path, sizeof json_path, "%s/benchmark.json", bench_folder_path(run->folder));
-  snprintf(json_new, sizeof json_new, "%s/.benchmark.json.new", bench_folder_path(run->folder));
+  const char *folder = bench_folder_path(run->folder);
+  char written[4200];
+  snprintf(written, sizeof written, "%s/.benchmark.json.new", folder);
   bool color = isatty(STDOUT_FILENO) && getenv("NO_COLOR") == NULL;
   bench_gbench_clear();
   register_all(run);
   if (run->progress.total > 0) {
-    bench_gbench_run_all("", !run->options->json, color, json_new);
-    if (rename(json_new, json_path) != 0 && run->code == BENCH_OK) {
-      run->code =
-          bench_fail(run->error, BENCH_ERR_ENV, "%s: cannot write: %s", json_path, strerror(errno));
+    bench_gbench_run_all("", !run->options->json, color, written);
+    if (run->code == BENCH_OK) {
+      run->code = export_rows(folder, written, run->error);
     }
+    remove(written);
   }
   bench_gbench_clear();
   return run->code;
@@ -364,7 +362,7 @@ bench_code bench_run_plan(const bench_run *given, bench_error *error) {
                    .options = given->options,
                    .run_id = given->run_id,
                    .oom = given->oom,
-                   .dense = given->dense,
+                   .base = given->base,
                    .tally = given->tally,
                    .error = error,
                    .problem = SIZE_MAX,
@@ -373,6 +371,9 @@ bench_code bench_run_plan(const bench_run *given, bench_error *error) {
   if (run.supervisor != NULL) { /* NULL: no device answers, every case is skipped */
     bench_supervisor_finish_requests(run.supervisor);
     bench_supervisor_on_idle(run.supervisor, while_waiting, &run);
+  }
+  if (run.peers != NULL) {
+    bench_peers_wait_like_own(run.peers);
   }
   drive(&run);
   bench_head_means_free(&run.statistics);

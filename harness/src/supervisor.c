@@ -16,6 +16,7 @@
 
 #include "bench/row.h"
 #include "platform/proc.h"
+#include "sinks/file.h"
 #include "src/protocol.h"
 
 /* How long a fresh worker may take to open its device: a CUDA context on a busy node. */
@@ -26,6 +27,9 @@
 
 /* No line of the protocol is as long: heads of the largest models are a line each. */
 #define LINE_MAX_BYTES ((size_t)64 << 20)
+
+/* The file that runs now, whatever has been built in its place since. */
+static char this_executable[] = "/proc/self/exe";
 
 struct bench_supervisor {
   char program[BENCH_PEER_COMMAND_MAX];
@@ -55,8 +59,7 @@ bench_code bench_supervisor_open(const char *program, const char *backend, int d
   if (s == NULL) {
     return bench_fail(error, BENCH_ERR_NOMEM, "no memory for a worker");
   }
-  /* The file that runs now, whatever has been built in its place since. */
-  snprintf(s->program, sizeof s->program, "%s", program != NULL ? program : "/proc/self/exe");
+  snprintf(s->program, sizeof s->program, "%s", program != NULL ? program : this_executable);
   bench_text_copy(s->backend, sizeof s->backend, backend);
   s->device_index = device;
   s->threads = threads;
@@ -85,9 +88,7 @@ bench_code bench_supervisor_open_like(const bench_supervisor *like, bench_superv
   bench_code code = bench_supervisor_open(like->program, like->backend, like->device_index,
                                           like->threads, like->stop, out, error);
   if (code == BENCH_OK) {
-    (*out)->patience = like->patience;
-    (*out)->idle = like->idle;
-    (*out)->idle_context = like->idle_context;
+    bench_supervisor_wait_like(*out, like);
   }
   return code;
 }
@@ -99,6 +100,12 @@ void bench_supervisor_finish_requests(bench_supervisor *s) {
 void bench_supervisor_on_idle(bench_supervisor *s, bench_idle_fn *idle, void *context) {
   s->idle = idle;
   s->idle_context = context;
+}
+
+void bench_supervisor_wait_like(bench_supervisor *s, const bench_supervisor *like) {
+  s->patience = like->patience;
+  s->idle = like->idle;
+  s->idle_context = like->idle_context;
 }
 
 /* Ends the worker and returns its wait status. Its pipes are closed first, so that one that only
@@ -159,8 +166,8 @@ static bench_code spawn_worker(bench_supervisor *s, bench_error *error) {
   posix_spawnattr_init(&attributes);
   posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
   char *const own[] = {s->program, (char *)"--worker", NULL};
-  char *const shell[] = {(char *)"/bin/sh", (char *)"-c", s->program, NULL};
-  char *const *arguments = s->peer ? shell : own;
+  char *const peer[] = {this_executable, (char *)"--peer", s->program, NULL};
+  char *const *arguments = s->peer ? peer : own;
   int failed = posix_spawn(&s->pid, arguments[0], &actions, &attributes, arguments, environ);
   posix_spawn_file_actions_destroy(&actions);
   posix_spawnattr_destroy(&attributes);
@@ -187,19 +194,10 @@ static bool send_line(bench_supervisor *s, const json_t *request) {
   }
   size_t length = strlen(text);
   text[length] = '\n'; /* json_dumps' terminator; the length is kept */
-  size_t done = 0;
-  while (done < length + 1) {
-    ssize_t written = write(s->to_worker, text + done, length + 1 - done);
-    if (written < 0 && errno == EINTR) {
-      continue;
-    }
-    if (written <= 0) {
-      break;
-    }
-    done += (size_t)written;
-  }
+  const bool sent =
+      bench_file_write(s->to_worker, "the worker", text, length + 1, NULL) == BENCH_OK;
   free(text);
-  return done == length + 1;
+  return sent;
 }
 
 typedef enum read_outcome {

@@ -24,8 +24,8 @@ bench_code bench_supervisor_open(const char *program, const char *backend, int d
                                  const volatile int *stop, bench_supervisor **out,
                                  bench_error *error);
 #define BENCH_PEER_COMMAND_MAX 4096
-/* A slot for a peer: `command`, shorter than that, is given to the shell. It need not say what
- * device it has opened. */
+/* A slot for a peer: `command`, shorter than that, is given to the shell by this executable
+ * (peer_start.h). It need not say what device it has opened. */
 bench_code bench_supervisor_open_peer(const char *command, const bench_supervisor *like,
                                       bench_supervisor **out, bench_error *error);
 /* Another slot for the same program, backend and device, with the same manners. */
@@ -37,6 +37,8 @@ void bench_supervisor_finish_requests(bench_supervisor *supervisor);
 /* Calls `idle` a few times a second while an answer is waited for. */
 typedef void bench_idle_fn(void *context);
 void bench_supervisor_on_idle(bench_supervisor *supervisor, bench_idle_fn *idle, void *context);
+/* Takes over what the two above have made of another slot. */
+void bench_supervisor_wait_like(bench_supervisor *supervisor, const bench_supervisor *like);
 /* Ends the worker; the next request starts a fresh one. */
 void bench_supervisor_restart(bench_supervisor *supervisor);
 

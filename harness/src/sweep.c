@@ -30,6 +30,7 @@ typedef struct sweep {
   bench_folder *folder;
   char run_id[20];
   char started[BENCH_TIME_MAX];
+  double started_s; /* the same by the monotonic clock */
   bench_tally tally;
   bench_error error;
 } sweep;
@@ -184,11 +185,12 @@ static json_t *manifest(const sweep *s, const char *state) {
   bench_proc_time_iso(time(NULL), now);
   char *config = realpath(s->options->config_path, NULL); /* what paths in it are relative to */
   json_t *json = json_pack(
-      "{s:s s:s s:s s:s s:I s:s s:O s:s s:o s:o s:o s:I s:I s:o s:o s:s*}", "run_id", s->run_id,
-      "state", state, "started_utc", s->started, "written_utc", now, "schema_version",
+      "{s:s s:s s:s s:s s:I s:s s:O s:s s:o s:o s:o s:f s:f s:I s:I s:o s:o s:s*}", "run_id",
+      s->run_id, "state", state, "started_utc", s->started, "written_utc", now, "schema_version",
       (json_int_t)BENCH_SCHEMA_VERSION, "name", s->config.name, "command", s->options->command,
       "backend", s->target.device.backend, "device", bench_device_to_json(&s->target.device),
-      "machine", bench_manifest_machine(), "build", bench_manifest_build(), "rows_planned",
+      "machine", bench_manifest_machine(), "build", bench_manifest_build(), "elapsed_s",
+      bench_proc_monotonic_s() - s->started_s, "parent_cpu_s", bench_proc_cpu_s(), "rows_planned",
       (json_int_t)s->rows_planned, "rows_selected", (json_int_t)bench_plan_rows(&s->plan),
       "rows_by_status", tally, "set", sets, "config", config);
   free(config);
@@ -275,7 +277,7 @@ static bench_code execute(sweep *s, int *exit_status) {
                            .options = s->options,
                            .run_id = s->run_id,
                            .oom = &s->resume.oom,
-                           .dense = &s->resume.dense,
+                           .base = &s->resume.base,
                            .tally = &s->tally};
     code = bench_run_plan(&run, &s->error);
   }
@@ -295,6 +297,7 @@ int bench_sweep(const bench_sweep_options *options) {
   bench_catch_signals();
   bench_topology_tell_children(); /* each case starts a process to learn its memory */
   bench_proc_time_iso(time(NULL), s.started);
+  s.started_s = bench_proc_monotonic_s();
   snprintf(
       s.run_id, sizeof s.run_id, "%016" PRIx64,
       bench_hash64((uint64_t)time(NULL), (uint64_t)getpid(), (uint64_t)bench_proc_monotonic_ns()));

@@ -8,7 +8,7 @@
 #include "bench/plan.h"
 #include "bench/roofs.h"
 #include "sinks/folder.h"
-#include "src/dense_times.h"
+#include "src/base_times.h"
 #include "src/oom_rule.h"
 #include "src/peers.h"
 #include "src/supervisor.h"
@@ -86,8 +86,8 @@ typedef struct bench_run {
   bench_folder *folder;
   const bench_sweep_options *options;
   const char *run_id;
-  bench_oom_rule *oom;      /* what is known of exhausted memory; grows */
-  bench_dense_times *dense; /* times with mask full; grows */
+  bench_oom_rule *oom;    /* what is known of exhausted memory; grows */
+  bench_base_times *base; /* times that others are set against; grows */
   bench_tally *tally;
 } bench_run;
 

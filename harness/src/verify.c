@@ -222,17 +222,32 @@ static bench_code look_at_outputs(bench_work *work, const bench_kernel *kernel, 
   return code;
 }
 
-static uint64_t mix(uint64_t sum, const void *tensor, size_t bytes) {
-  const unsigned char *at = tensor;
-  for (size_t i = 0; i + sizeof(uint64_t) <= bytes; i += sizeof(uint64_t)) {
+#define MIX UINT64_C(0x9e3779b97f4a7c15)
+#define MIX_PIECE ((int64_t)1 << 20)
+
+static uint64_t mix_piece(uint64_t sum, const unsigned char *at, size_t bytes) {
+  const size_t words = bytes / sizeof(uint64_t);
+  for (size_t i = 0; i < words; i++) {
     uint64_t word;
-    memcpy(&word, at + i, sizeof word);
-    sum = (sum ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+    memcpy(&word, at + i * sizeof word, sizeof word);
+    sum = (sum ^ word) * MIX;
   }
-  for (size_t i = bytes / sizeof(uint64_t) * sizeof(uint64_t); i < bytes; i++) {
-    sum = (sum ^ at[i]) * UINT64_C(0x9e3779b97f4a7c15);
+  for (size_t i = words * sizeof(uint64_t); i < bytes; i++) {
+    sum = (sum ^ at[i]) * MIX;
   }
   return sum;
+}
+
+/* Each piece starts from its own place, so that they can be added up in any order. */
+static uint64_t mix(uint64_t sum, const void *tensor, size_t bytes) {
+  const int64_t end = (int64_t)bytes;
+  uint64_t total = 0;
+#pragma omp parallel for schedule(static) reduction(+ : total)
+  for (int64_t at = 0; at < end; at += MIX_PIECE) {
+    const int64_t take = end - at < MIX_PIECE ? end - at : MIX_PIECE;
+    total += mix_piece((uint64_t)at, (const unsigned char *)tensor + at, (size_t)take);
+  }
+  return (sum ^ total) * MIX;
 }
 
 /* A sum over all inputs: the host's, or what the device has, which is the same until a kernel

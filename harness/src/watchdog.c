@@ -39,7 +39,8 @@ double bench_watchdog_limit_s(const bench_config *config, const bench_problem *p
   const double sampling_s = bench_sampling_s(config, mode);
   const double statistics_s = fmax(config->budget_case_s, 1.0);
   const double prepare_s = (double)planned->mem_predicted_bytes / PREPARED_PER_S;
-  const double verify_s = host_flops(problem) / bench_rate_presumed(&core, "reference");
+  const double verify_s =
+      host_flops(problem) / bench_rate_presumed(&core, "reference", problem->attn.dtype);
   const double run_s = EXECUTIONS * planned->time_predicted_s;
   return GRACE_S + MARGIN * (sampling_s + statistics_s + prepare_s + verify_s + run_s);
 }

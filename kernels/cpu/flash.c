@@ -1,21 +1,14 @@
 /* flash: tiled attention with the online softmax (flash_tile.h), the suite's main CPU kernel.
  *
- * Work items are 64 query rows of one head. Items of a head go from the last rows to the first,
- * which for causal masks is from heavy to light, heads in order: threads take them as they come
- * free, and neighbours share a head's K and V in cache. Where a head has few rows, as in decoding,
- * an item has those of all heads that share a key head, which stand one behind the other in Q: K
- * and V are then read once for all of them. Keys that a simple mask hides from all 64 rows are
- * skipped, whole tiles and edges alike. A BLOCK mask is not exploited: all keys up to the last
+ * Work items (flash_items.h) of a head go from the last rows to the first, which for causal masks
+ * is from heavy to light, heads in order, so that neighbours share a head's K and V in cache. Keys
+ * that a simple mask hides from all rows of an item are skipped, whole tiles and edges alike, and
+ * from all rows of a strip also within. A BLOCK mask is not exploited: all keys up to the last
  * visible one are computed and the list's bits applied, so that this is the dense kernel beside
  * which `sparse` stands. */
 #include "bench/kernel.h"
-#include "cpu/flash_split.h"
+#include "cpu/flash_items.h"
 #include "cpu/row_runs.h"
-
-enum {
-  FEW_ROWS = TILE_ROWS / 4, /* of a head, so that its item would be nearly empty */
-  PART_KEYS = 4096          /* of a part, where an item's keys are taken in parts */
-};
 
 /* Where one row stands in the stream of its visible runs: `run` is the first one that does not
  * end before the current tile of keys. */
@@ -84,34 +77,6 @@ static int64_t list_end(const bench_blocklist *list, int64_t head, int64_t row) 
   return end < list->seq_kv ? end : list->seq_kv;
 }
 
-/* How the query rows, numbered through all heads, are cut into items: runs of rows that share a key
- * head, each cut into tiles, each of which takes its keys in parts. */
-typedef struct flash_items {
-  int64_t run_rows;
-  int64_t run_tiles;
-  int64_t tiles; /* of all runs */
-  int64_t parts;
-} flash_items;
-
-static flash_items items_of(const bench_attn *attn) {
-  const bool few = attn->seq_q <= FEW_ROWS;
-  flash_items items = {.run_rows = few ? attn->heads_q / attn->heads_kv * attn->seq_q : attn->seq_q,
-                       .parts = few ? (attn->seq_kv + PART_KEYS - 1) / PART_KEYS : 1};
-  items.run_tiles = (items.run_rows + TILE_ROWS - 1) / TILE_ROWS;
-  items.tiles = bench_attn_rows(attn) / items.run_rows * items.run_tiles;
-  return items;
-}
-
-/* The rows of a tile: the first of all, and how many. In each run from the last to the first. */
-static int64_t tile_rows(const flash_items *items, int64_t tile, int64_t *rows) {
-  const int64_t row = (items->run_tiles - 1 - tile % items->run_tiles) * TILE_ROWS;
-  const int64_t left = items->run_rows - row;
-  *rows = left < TILE_ROWS ? left : TILE_ROWS;
-  return tile / items->run_tiles * items->run_rows + row;
-}
-
-/* Rows [first, first + rows) of all, which share a key head, and the keys of one part; the last
- * step is left to take. */
 static void flash_item(flash_tile *tile, int64_t first, int64_t rows, bench_span part) {
   const bench_attn *attn = tile->launch->attn;
   const bench_blocklist *list = tile->launch->blocks;
@@ -146,45 +111,14 @@ static void flash_item(flash_tile *tile, int64_t first, int64_t rows, bench_span
   }
 }
 
-static size_t flash_parts_bytes(const bench_attn *attn) {
-  const flash_items items = items_of(attn);
-  return items.parts == 1
-             ? 0
-             : cpu_align((size_t)(items.tiles * items.parts * part_floats(attn)) * sizeof(float));
-}
-
 static size_t flash_all_bytes(const bench_attn *attn, const bench_device *device) {
-  return flash_workspace_bytes(attn, device) + flash_parts_bytes(attn);
+  const flash_items items = items_of(attn, true);
+  return flash_workspace_bytes(attn, device) + items_bytes(&items, attn);
 }
 
 static bench_code flash_launch(const bench_launch *launch) {
-  const bench_attn *attn = launch->attn;
-  const flash_items items = items_of(attn);
-  const size_t threads_bytes = (size_t)launch->threads * flash_scratch_bytes(attn);
-  float *parts = (float *)(cpu_align((uintptr_t)launch->workspace) + threads_bytes);
-#pragma omp parallel num_threads(launch->threads)
-  {
-    int64_t rows;
-    flash_tile tile;
-    tile_init(&tile, launch);
-#pragma omp for schedule(dynamic)
-    for (int64_t i = 0; i < items.tiles * items.parts; i++) {
-      const int64_t first = tile_rows(&items, i / items.parts, &rows);
-      const int64_t begin = i % items.parts * PART_KEYS;
-      if (items.parts == 1) {
-        flash_item(&tile, first, rows, (bench_span){0, attn->seq_kv});
-        tile_end(&tile, first);
-      } else {
-        flash_item(&tile, first, rows, (bench_span){begin, begin + PART_KEYS});
-        part_keep(&tile, parts + i * part_floats(attn));
-      }
-    }
-#pragma omp for schedule(dynamic)
-    for (int64_t i = 0; i < (items.parts == 1 ? 0 : items.tiles); i++) {
-      const int64_t first = tile_rows(&items, i, &rows);
-      parts_merge(&tile, parts + i * items.parts * part_floats(attn), items.parts, first, rows);
-    }
-  }
+  const flash_items items = items_of(launch->attn, true);
+  items_run(&items, launch, flash_item);
   return BENCH_OK;
 }
 
@@ -192,7 +126,8 @@ BENCH_KERNEL(cpu, flash) = {
     .abi = BENCH_KERNEL_ABI,
     BENCH_KERNEL_NAMES(flash),
     .summary = "tiled, online softmax, queries in the lanes; O(seq) memory",
-    .why_not = cpu_why_not,
+    .fuses_stats = true,
+    .why_not = flash_why_not,
     .workspace_bytes = flash_all_bytes,
     .launch = flash_launch,
 };

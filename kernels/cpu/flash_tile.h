@@ -1,14 +1,15 @@
-/* The tile loop of flash and sparse: attention of up to 64 query rows over a stream of key runs,
+/* The tile loop of flash and sparse: attention of up to 128 query rows over a stream of key runs,
  * by the online softmax of FlashAttention-2. A kernel's loop over the keys is
  *     tile_init(&tile, launch);
  *     tile_begin(&tile, row, rows);
  *     tile_add(&tile, kv_head, key, run);    for every run of keys to compute
  *     tile_end(&tile, row);
+ *     tile_close(&tile);                     when the thread has no more rows
  *
  * Since queries lie in the lanes (flash_micro.h),
  *  - K and V are read where they stand, row-major: nothing is packed, and a key that is never
  *    visited costs nothing, which is what the sparse kernel lives by (fp16 and bf16 are widened
- *    run by run, shared by the strips of 64 rows);
+ *    run by run, shared by the strips of a tile);
  *  - the softmax's maximum, sum and rescale are plain vector operations, never across lanes;
  *  - a strip's scores and its Q stay in L1 (16 KiB each with AVX-512 at head_dim 128);
  *  - rescaling O costs no pass of its own: the product P V starts from O * alpha. */
@@ -20,33 +21,36 @@
 #include "cpu/common.h"
 #include "cpu/convert.h"
 #include "cpu/exp2.h"
-#include "cpu/flash_micro.h"
+#include "cpu/flash_stats.h"
 
-enum {
-  TILE_ROWS = 64,  /* query rows of a work item */
-  TILE_KEYS = 128, /* keys between two softmax steps */
-  TILE_RUNS = 16,
-  TILE_WORDS = TILE_KEYS / 64
-};
-
-typedef float quad __attribute__((vector_size(16)));
+/* The kind of products. */
+#if CPU_PAIRS == 0
+#include "cpu/flash_floats.h"
+#elif CPU_PAIRS == 1
+#include "cpu/flash_pairs.h"
+#else
+#include "cpu/flash_amx.h"
+#endif
 
 /* The keys of one softmax step. */
 typedef struct key_tile {
   key_run runs[TILE_RUNS];
+  run_keys operands[TILE_RUNS]; /* of the runs */
   int count;
-  int64_t keys;
-  float *k; /* room to widen 16-bit keys, [TILE_KEYS][head_dim] */
-  float *v;
+  int64_t places; /* taken of TILE_KEYS */
+  key_room room;
 } key_tile;
 
-/* Query rows in the lanes, with the softmax's state. */
+/* Query rows in the lanes, with the softmax's state. Few rows have Q and O row-major (flash_few.h).
+ */
 typedef struct flash_strip {
-  float *q;         /* [head_dim][STRIP] */
-  float *o;         /* [head_dim][STRIP] */
+  float *q;         /* [padded_dim][STRIP]; few rows: [rows][head_dim] */
+  float *o;         /* the same */
   float max[STRIP]; /* of the raw products q.k, -inf before the first visible key */
   float sum[STRIP]; /* of 2^((q.k - max) * log2(e) / sqrt(head_dim)) */
   int64_t rows;     /* real ones; the lanes past them compute what nobody reads */
+  bool few;
+  strip_sums *sums; /* NULL: no statistics are wanted */
 } flash_strip;
 
 /* One thread's scratch. */
@@ -54,16 +58,23 @@ typedef struct flash_tile {
   const bench_launch *launch;
   int64_t head_dim;
   float scale_log2; /* log2(e) / sqrt(head_dim) */
-  float *scores;    /* [TILE_KEYS][STRIP] */
+  float *scores;    /* [SCORE_ROWS][STRIP] */
   key_tile keys;
+  int64_t first_key[TILE_RUNS]; /* of the runs */
   int strips;
   flash_strip strip[TILE_ROWS / STRIP];
 } flash_tile;
 
 static inline size_t flash_scratch_bytes(const bench_attn *attn) {
-  const size_t d = (size_t)attn->head_dim;
-  const size_t widened = attn->dtype == BENCH_FP32 ? 0 : 2 * TILE_KEYS * d;
-  return cpu_align((2 * TILE_ROWS * d + TILE_KEYS * STRIP + widened) * sizeof(float));
+  const size_t d = (size_t)padded_dim(attn->head_dim);
+  return cpu_align((2 * TILE_ROWS * d + SCORE_ROWS * STRIP + key_room_floats(attn)) *
+                       sizeof(float) +
+                   TILE_ROWS / STRIP * sizeof(strip_sums));
+}
+
+static inline const char *flash_why_not(const bench_attn *attn, const bench_device *device) {
+  const char *why_not = cpu_why_not(attn, device);
+  return why_not != NULL ? why_not : products_why_not(attn);
 }
 
 static inline size_t flash_workspace_bytes(const bench_attn *attn, const bench_device *device) {
@@ -78,14 +89,23 @@ static inline void tile_init(flash_tile *tile, const bench_launch *launch) {
   tile->head_dim = d;
   tile->scale_log2 = (float)(1.4426950408889634 / sqrt((double)d));
   tile->scores = at;
-  memset(at, 0, TILE_KEYS * STRIP * sizeof *at); /* of which a short strip fills the first lanes */
-  at += TILE_KEYS * STRIP;
+  memset(at, 0, SCORE_ROWS * STRIP * sizeof *at); /* of which a short strip fills the first lanes */
+  at += SCORE_ROWS * STRIP;
+  for (int i = 0; i < TILE_ROWS / STRIP; i++) {
+    tile->strip[i].sums = launch->stats != NULL ? (strip_sums *)at : NULL;
+    at += sizeof(strip_sums) / sizeof *at;
+  }
   for (int i = 0; i < TILE_ROWS / STRIP; i++) {
     tile->strip[i].q = at;
-    tile->strip[i].o = at + d * STRIP;
-    at += 2 * d * STRIP;
+    tile->strip[i].o = at + padded_dim(d) * STRIP;
+    at += 2 * padded_dim(d) * STRIP;
   }
-  tile->keys = (key_tile){.k = at, .v = at + TILE_KEYS * d};
+  tile->keys = (key_tile){.room = key_room_at(at, launch->attn)};
+  products_open();
+}
+
+static inline void tile_close(flash_tile *tile) {
+  products_close();
 }
 
 /* What a strip sees of a run: keys [begin, end), and per key word the rows' bits, 32 keys a word so
@@ -135,36 +155,48 @@ static void strip_mask_build(strip_mask *mask, const key_run *run, int64_t row, 
   }
 }
 
-/* Scores of keys that a row does not see become -inf; scores[0] is key mask->begin. */
-static void strip_mask_apply(const strip_mask *mask, float *scores) {
+/* Scores of keys that a row does not see become -inf, and max[r] rises to the largest of the
+ * others; scores[0] is key mask->begin. */
+static void strip_mask_apply(const strip_mask *mask, float *scores, float *max) {
   for (int64_t j = mask->begin; j < mask->end; j++, scores += STRIP) {
     const uint32_t *bits = mask->bits[j >> 5];
     const uint32_t bit = (uint32_t)j & 31;
 #pragma omp simd
     for (int r = 0; r < STRIP; r++) {
       scores[r] = (bits[r] >> bit & 1) != 0 ? scores[r] : -INFINITY;
+      max[r] = scores[r] > max[r] ? scores[r] : max[r];
     }
   }
 }
 
-/* Scores to probabilities, four keys at a time so that the sums' chain is not what is waited for.
- */
-static __attribute__((noinline)) void strip_powers(float *scores, int64_t keys, const float *max,
-                                                   float scale, float *sum) {
-  for (int64_t j = 0; j < keys; j += 4) {
-    float *at = scores + j * STRIP;
-#pragma omp simd
-    for (int r = 0; r < STRIP; r++) {
-      const float p0 = cpu_exp2((at[r] - max[r]) * scale);
-      const float p1 = cpu_exp2((at[STRIP + r] - max[r]) * scale);
-      const float p2 = cpu_exp2((at[2 * STRIP + r] - max[r]) * scale);
-      const float p3 = cpu_exp2((at[3 * STRIP + r] - max[r]) * scale);
-      at[r] = p0;
-      at[STRIP + r] = p1;
-      at[2 * STRIP + r] = p2;
-      at[3 * STRIP + r] = p3;
-      sum[r] += (p0 + p1) + (p2 + p3);
+/* Scores to probabilities p = 2^((score - base) * scale), and the sum of each row's. */
+FLASH_INLINE void powers_of(float *scores, int64_t keys, int vectors, const float *base,
+                            float scale, float *sum) {
+  vec sums[2] = {{0}};
+  vec bases[2];
+  for (int n = 0; n < vectors; n++) {
+    bases[n] = load(base + n * LANES);
+  }
+  for (int64_t j = 0; j < keys; j++) {
+    for (int n = 0; n < vectors; n++) {
+      float *at = scores + j * STRIP + n * LANES;
+      const vec p = vec_exp2((load(at) - bases[n]) * scale);
+      store(at, p);
+      sums[n] += p;
     }
+  }
+  for (int n = 0; n < vectors; n++) {
+    store(sum + n * LANES, sums[n]);
+  }
+}
+
+/* Of the first `rows` rows and maybe more. */
+static __attribute__((noinline)) void strip_powers(float *scores, int64_t keys, int64_t rows,
+                                                   const float *base, float scale, float *sum) {
+  if (rows <= LANES) {
+    powers_of(scores, keys, 1, base, scale, sum);
+  } else {
+    powers_of(scores, keys, 2, base, scale, sum);
   }
 }
 
@@ -172,35 +204,28 @@ static inline float larger(float a, float b) {
   return a > b ? a : b;
 }
 
-/* Turns the scores of `keys` keys into probabilities and steps the state to the new maximum; alpha
- * is the factor of what was summed before. A row without a visible key so far keeps max = -inf and
- * gets zeros. */
-static void strip_softmax(flash_strip *strip, float *scores, int64_t keys, float scale,
-                          float *alpha) {
-  float max[STRIP];
-  float sum[STRIP] = {0};
-  memcpy(max, strip->max, sizeof max);
-  for (; keys % 4 != 0; keys++) { /* there is room: TILE_KEYS is a multiple of 4 */
-    for (int r = 0; r < STRIP; r++) {
-      scores[keys * STRIP + r] = -INFINITY;
-    }
-  }
-  for (int64_t j = 0; j < keys; j += 4) {
-    const float *at = scores + j * STRIP;
-#pragma omp simd
-    for (int r = 0; r < STRIP; r++) {
-      max[r] = larger(max[r], larger(larger(at[r], at[STRIP + r]),
-                                     larger(at[2 * STRIP + r], at[3 * STRIP + r])));
-    }
-  }
+/* Turns the scores of the spans' `keys` keys into probabilities and steps the state to the new
+ * maxima; alpha is the factor of what was summed before. A row without a visible key so far keeps
+ * max = -inf and gets zeros. */
+static void strip_softmax(flash_strip *strip, float *scores, const key_span *spans, int count,
+                          int64_t keys, const float *max, float scale, float *alpha) {
+  _Alignas(4 * LANES) float base[STRIP];
+  _Alignas(4 * LANES) float sum[STRIP] = {0};
+  float up[STRIP];
 #pragma omp simd
   for (int r = 0; r < STRIP; r++) {
     const float before = strip->max[r];
     strip->max[r] = max[r];
-    max[r] = max[r] == -INFINITY ? 0.0f : max[r];
-    alpha[r] = cpu_exp2((before - max[r]) * scale);
+    base[r] = max[r] == -INFINITY ? 0.0f : max[r];
+    up[r] = (before - base[r]) * scale;
+    alpha[r] = cpu_exp2(up[r]);
   }
-  strip_powers(scores, keys, max, scale, sum);
+  if (strip->sums != NULL) {
+    sums_shrink(strip->sums, up, alpha, strip->sum);
+    strip_powers_stats(scores, spans, count, strip->rows, base, scale, sum, strip->sums);
+  } else {
+    strip_powers(scores, keys, strip->rows, base, scale, sum);
+  }
 #pragma omp simd
   for (int r = 0; r < STRIP; r++) {
     strip->sum[r] = strip->sum[r] * alpha[r] + sum[r];
@@ -210,10 +235,13 @@ static void strip_softmax(flash_strip *strip, float *scores, int64_t keys, float
 /* One softmax step of one strip, whose first row is `row` of the tile. */
 static void strip_step(flash_tile *tile, flash_strip *strip, int64_t row) {
   const int64_t d = tile->head_dim;
-  _Alignas(64) float alpha[STRIP];
-  key_run seen[TILE_RUNS];
+  _Alignas(4 * LANES) float max[STRIP];
+  _Alignas(4 * LANES) float alpha[STRIP];
+  run_keys seen[TILE_RUNS];
+  key_span spans[TILE_RUNS];
   int count = 0;
   int64_t keys = 0;
+  memcpy(max, strip->max, sizeof max);
   for (int i = 0; i < tile->keys.count; i++) {
     const key_run *run = &tile->keys.runs[i];
     strip_mask mask = {.end = run->keys};
@@ -224,47 +252,20 @@ static void strip_step(flash_tile *tile, flash_strip *strip, int64_t row) {
       continue;
     }
     float *scores = tile->scores + keys * STRIP;
-    strip_scores(strip->q, run->k + mask.begin * d, mask.end - mask.begin, d, strip->rows, scores);
+    const run_keys part = keys_part(&tile->keys.operands[i], mask.begin, mask.end, d);
+    _Alignas(4 * LANES) float hidden[STRIP] = {0}; /* the maxima with keys that are not seen */
+    scores_of(strip->few, strip->q, &part, d, strip->rows, scores, mask.partial ? hidden : max);
     if (mask.partial) {
-      strip_mask_apply(&mask, scores);
+      strip_mask_apply(&mask, scores, max);
     }
-    seen[count++] = (key_run){.v = run->v + mask.begin * d, .keys = mask.end - mask.begin};
-    keys += mask.end - mask.begin;
+    spans[count] = (key_span){.key = tile->first_key[i] + mask.begin, .keys = part.keys};
+    seen[count++] = part;
+    keys += part.keys;
   }
   if (keys > 0) {
-    strip_softmax(strip, tile->scores, keys, tile->scale_log2, alpha);
-    strip_values(seen, count, tile->scores, d, strip->rows, alpha, strip->o);
-  }
-}
-
-/* to[c * to_stride + r] = from[r * from_stride + c], four by four: gathered one at a time, Q and O
- * would cost as much as the products of a few blocks of keys. */
-static void transpose(const float *from, int64_t from_stride, int64_t rows, int64_t columns,
-                      float *to, int64_t to_stride) {
-  for (int64_t r = 0; r < rows; r += 4) {
-    int64_t c = 0;
-    for (; r + 4 <= rows && c + 4 <= columns; c += 4) {
-      quad a[4];
-      for (int i = 0; i < 4; i++) {
-        memcpy(&a[i], from + (r + i) * from_stride + c, sizeof a[i]);
-      }
-      const quad b0 = __builtin_shufflevector(a[0], a[1], 0, 4, 1, 5);
-      const quad b1 = __builtin_shufflevector(a[2], a[3], 0, 4, 1, 5);
-      const quad b2 = __builtin_shufflevector(a[0], a[1], 2, 6, 3, 7);
-      const quad b3 = __builtin_shufflevector(a[2], a[3], 2, 6, 3, 7);
-      a[0] = __builtin_shufflevector(b0, b1, 0, 1, 4, 5);
-      a[1] = __builtin_shufflevector(b0, b1, 2, 3, 6, 7);
-      a[2] = __builtin_shufflevector(b2, b3, 0, 1, 4, 5);
-      a[3] = __builtin_shufflevector(b2, b3, 2, 3, 6, 7);
-      for (int i = 0; i < 4; i++) {
-        memcpy(to + (c + i) * to_stride + r, &a[i], sizeof a[i]);
-      }
-    }
-    for (; c < columns; c++) {
-      for (int64_t i = r; i < r + 4 && i < rows; i++) {
-        to[c * to_stride + i] = from[i * from_stride + c];
-      }
-    }
+    strip_softmax(strip, tile->scores, spans, count, keys, max, tile->scale_log2, alpha);
+    values_of(strip->few, &tile->keys.room, seen, count, tile->scores, d, strip->rows, alpha,
+              strip->o);
   }
 }
 
@@ -275,22 +276,24 @@ static void tile_begin(flash_tile *tile, int64_t first, int64_t rows) {
   tile->strips = (int)((rows + STRIP - 1) / STRIP);
   for (int i = 0; i < tile->strips; i++) {
     flash_strip *strip = &tile->strip[i];
-    const size_t bytes = (size_t)(d * STRIP) * sizeof(float);
+    const size_t bytes = (size_t)(padded_dim(d) * STRIP) * sizeof(float);
     strip->rows = rows - i * STRIP < STRIP ? rows - i * STRIP : STRIP;
+    strip->few = few_rows(strip->rows, d);
     for (int r = 0; r < STRIP; r++) {
       strip->max[r] = -INFINITY;
       strip->sum[r] = 0;
     }
-    const float *q = convert_load(tile->launch->attn->dtype, tile->launch->q,
-                                  (first + i * STRIP) * d, strip->rows * d, strip->o);
     if (strip->rows < STRIP) {
       memset(strip->q, 0, bytes);
     }
-    transpose(q, d, strip->rows, d, strip->q, STRIP);
+    if (strip->sums != NULL) {
+      sums_begin(strip->sums, tile->launch->attn, first + i * STRIP, strip->rows);
+    }
+    queries_load(tile->launch, first + i * STRIP, strip->rows, strip->few, strip->o, strip->q);
     memset(strip->o, 0, bytes);
   }
   tile->keys.count = 0;
-  tile->keys.keys = 0;
+  tile->keys.places = 0;
 }
 
 /* Every strip takes the keys gathered so far. */
@@ -299,7 +302,7 @@ static void tile_step(flash_tile *tile) {
     strip_step(tile, &tile->strip[i], (int64_t)i * STRIP);
   }
   tile->keys.count = 0;
-  tile->keys.keys = 0;
+  tile->keys.places = 0;
 }
 
 /* Adds keys [key, key + run.keys) of key/value head `kv_head` (over batch and heads), with the
@@ -307,16 +310,32 @@ static void tile_step(flash_tile *tile) {
 static void tile_add(flash_tile *tile, int64_t kv_head, int64_t key, key_run run) {
   const bench_attn *attn = tile->launch->attn;
   key_tile *keys = &tile->keys;
-  if (keys->count == TILE_RUNS || keys->keys + run.keys > TILE_KEYS) {
+  if (keys->count == TILE_RUNS || keys->places + run.keys > TILE_KEYS) {
     tile_step(tile);
   }
-  const int64_t d = tile->head_dim;
-  const int64_t first = (kv_head * attn->seq_kv + key) * d;
-  const int64_t count = run.keys * d;
-  run.k = convert_load(attn->dtype, tile->launch->k, first, count, keys->k + keys->keys * d);
-  run.v = convert_load(attn->dtype, tile->launch->v, first, count, keys->v + keys->keys * d);
+  keys->operands[keys->count] =
+      keys_load(tile->launch, &keys->room, keys->places, kv_head * attn->seq_kv + key, run.keys);
+  tile->first_key[keys->count] = key;
   keys->runs[keys->count++] = run;
-  keys->keys += run.keys;
+  keys->places += keys_places(run.keys);
+}
+
+/* O of a strip times factor[r], [STRIP]. */
+static void strip_scale(flash_strip *strip, int64_t d, const float *factor) {
+  if (strip->few) {
+    for (int64_t r = 0; r < strip->rows; r++) {
+      for (int64_t c = 0; c < d; c++) {
+        strip->o[r * d + c] *= factor[r];
+      }
+    }
+    return;
+  }
+  for (int64_t c = 0; c < d; c++) {
+#pragma omp simd
+    for (int r = 0; r < STRIP; r++) {
+      strip->o[c * STRIP + r] *= factor[r];
+    }
+  }
 }
 
 /* Writes O and LSE of a strip whose first row is `row` of all; Q is no longer needed. */
@@ -327,20 +346,23 @@ static void strip_end(const bench_launch *launch, flash_strip *strip, int64_t ro
   for (int r = 0; r < STRIP; r++) {
     inverse[r] = strip->sum[r] > 0 ? 1.0f / strip->sum[r] : 0.0f;
   }
-  for (int64_t c = 0; c < d; c++) {
-#pragma omp simd
-    for (int r = 0; r < STRIP; r++) {
-      strip->o[c * STRIP + r] *= inverse[r];
-    }
-  }
+  strip_scale(strip, d, inverse);
   float *o = fp32 ? (float *)launch->o + row * d : strip->q;
-  transpose(strip->o, STRIP, d, strip->rows, o, d);
+  if (strip->few) {
+    memcpy(o, strip->o, (size_t)(strip->rows * d) * sizeof *o);
+  } else {
+    transpose(strip->o, STRIP, d, strip->rows, o, d);
+  }
   if (!fp32) {
     convert_store(launch->attn->dtype, o, strip->rows * d, launch->o, row * d);
   }
   for (int64_t r = 0; r < strip->rows; r++) {
     const double lse = (double)strip->max[r] / sqrt((double)d) + log((double)strip->sum[r]);
     launch->lse[row + r] = strip->sum[r] > 0 ? (float)lse : -INFINITY;
+    if (strip->sums != NULL) {
+      sums_values(strip->sums, r, strip->max[r] / sqrtf((float)d), strip->sum[r],
+                  launch->lse[row + r], launch->stats + (row + r) * BENCH_FUSED_STATS);
+    }
   }
 }
 

@@ -47,6 +47,16 @@ static bench_code dawdle(const bench_launch *launch) {
   return BENCH_OK;
 }
 
+/* Longer by 0.2 ms each time, which no noise of a machine hides. */
+static bench_code drift(const bench_launch *launch) {
+  static long launches;
+  (void)launch;
+  const long us = 200 * ++launches;
+  const struct timespec while_s = {.tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000};
+  nanosleep(&while_s, NULL);
+  return BENCH_OK;
+}
+
 static bench_code exhaust(const bench_launch *launch) {
   (void)launch;
   return BENCH_ERR_NOMEM;
@@ -61,8 +71,8 @@ static bench_code overrun(const bench_launch *launch) {
 static const struct {
   const char *kind;
   bench_code (*launch)(const bench_launch *launch);
-} faults[] = {{"crash", crash}, {"abort", stop_short}, {"hang", hang},
-              {"slow", dawdle}, {"oom", exhaust},      {"wrong", overrun}};
+} faults[] = {{"crash", crash}, {"abort", stop_short}, {"hang", hang},    {"slow", dawdle},
+              {"drift", drift}, {"oom", exhaust},      {"wrong", overrun}};
 
 static bench_code launch_faulty(const bench_launch *launch) {
   const char *kind = getenv("BENCH_FAULT_NOW");

@@ -3,9 +3,10 @@
  * neither K nor V is touched. Small blocks are gathered until a softmax step is worth taking.
  *
  * Block rows go from the most kept blocks to the fewest, heads in order, and threads take them as
- * they come free. A block row of more than 64 query rows is several work items. */
+ * they come free. A block row of many query rows is several work items; where all of a head's rows
+ * are few and in one block row, as in decoding, items are those of flash_items.h. */
 #include "bench/kernel.h"
-#include "cpu/flash_tile.h"
+#include "cpu/flash_items.h"
 
 enum { SPARSE_BLOCK = 64 }; /* for the simple masks; BLOCK masks bring theirs */
 
@@ -19,7 +20,16 @@ static const char *sparse_why_not(const bench_attn *attn, const bench_device *de
   if (attn->mask.kind == BENCH_MASK_STRIDED && attn->mask.stride < INT64_C(2) * SPARSE_BLOCK) {
     return "no causal block of 64 keys is empty at a stride below 128: there is nothing to skip";
   }
-  return cpu_why_not(attn, device);
+  return flash_why_not(attn, device);
+}
+
+static bool sparse_few(const bench_attn *attn) {
+  return attn->seq_q <= FEW_ROWS && attn->seq_q <= sparse_block(attn);
+}
+
+/* Heads with one pattern for all see the same blocks. */
+static flash_items sparse_items(const bench_attn *attn) {
+  return items_of(attn, bench_mask_patterns(attn) == 1);
 }
 
 /* The order of block rows, [patterns][rows], and a counter for each number of kept blocks,
@@ -32,7 +42,9 @@ static size_t sparse_order_bytes(const bench_attn *attn) {
 }
 
 static size_t sparse_workspace_bytes(const bench_attn *attn, const bench_device *device) {
-  return flash_workspace_bytes(attn, device) + sparse_order_bytes(attn);
+  const flash_items items = sparse_items(attn);
+  return flash_workspace_bytes(attn, device) +
+         (sparse_few(attn) ? items_bytes(&items, attn) : sparse_order_bytes(attn));
 }
 
 /* Counting sort of the block rows of one pattern, most kept blocks first. `begin` counts the rows
@@ -53,34 +65,68 @@ static void heavy_first(const bench_blocklist *list, int64_t pattern, int32_t *o
   }
 }
 
-/* Query rows [row, row + rows) of `head` (over batch and heads), all in one block row. */
-static void sparse_item(flash_tile *tile, int64_t head, int64_t row, int64_t rows) {
-  const bench_attn *attn = tile->launch->attn;
-  const bench_blocklist *list = tile->launch->blocks;
-  const int64_t kv_head = head / (attn->heads_q / attn->heads_kv);
-  const int64_t block_row = bench_blocklist_row(list, head, row);
-  tile_begin(tile, head * attn->seq_q + row, rows);
-  for (int64_t i = list->row_begin[block_row]; i < list->row_begin[block_row + 1]; i++) {
-    const int64_t first = list->column[i] * list->block;
-    const int64_t left = list->seq_kv - first;
-    const int64_t keys = left < list->block ? left : list->block;
-    const uint64_t *bits = NULL;
-    if (list->tile[i] != BENCH_BLOCK_FULL) {
-      bits = list->tiles + (list->tile[i] * list->block + row % list->block) * list->words;
-    }
-    for (int64_t j = 0; j < keys; j += TILE_KEYS) {
-      tile_add(tile, kv_head, first + j,
-               (key_run){.keys = keys - j < TILE_KEYS ? keys - j : TILE_KEYS,
-                         .bits = bits == NULL ? NULL : bits + (j >> 6),
-                         .stride = list->words,
-                         .trim = true});
+/* The bits of keys [64 word, 64 word + TILE_KEYS) of a partial block for rows of several heads,
+ * which in the block are the same rows again and again. */
+static void gather_bits(const bench_blocklist *list, const uint64_t *block_bits, int64_t first,
+                        int64_t rows, int64_t seq_q, int64_t word,
+                        uint64_t bits[TILE_ROWS][TILE_WORDS]) {
+  for (int64_t r = 0; r < rows; r++) {
+    for (int64_t w = 0; w < TILE_WORDS && word + w < list->words; w++) {
+      bits[r][w] = block_bits[(first + r) % seq_q * list->words + word + w];
     }
   }
-  tile_end(tile, head * attn->seq_q + row);
+}
+
+/* Rows [first, first + rows) of all, whose blocks are the same: of one block row, or of several
+ * heads' first, and of the kept blocks those that begin in `part`. */
+static void sparse_item(flash_tile *tile, int64_t first, int64_t rows, bench_span part) {
+  const bench_attn *attn = tile->launch->attn;
+  const bench_blocklist *list = tile->launch->blocks;
+  const int64_t head = first / attn->seq_q;
+  const int64_t row = first % attn->seq_q;
+  const bool several = row + rows > attn->seq_q;
+  const int64_t kv_head = head / (attn->heads_q / attn->heads_kv);
+  const int64_t block_row = bench_blocklist_row(list, head, row);
+  uint64_t bits[TILE_ROWS][TILE_WORDS];
+  tile_begin(tile, first, rows);
+  for (int64_t i = list->row_begin[block_row]; i < list->row_begin[block_row + 1]; i++) {
+    const int64_t begin = list->column[i] * list->block;
+    if (begin < part.begin || begin >= part.end) {
+      continue;
+    }
+    const int64_t left = list->seq_kv - begin;
+    const int64_t keys = left < list->block ? left : list->block;
+    const bool partial = list->tile[i] != BENCH_BLOCK_FULL;
+    const uint64_t *block_bits =
+        partial ? list->tiles + list->tile[i] * list->block * list->words : NULL;
+    for (int64_t j = 0; j < keys; j += TILE_KEYS) {
+      key_run run = {.keys = keys - j < TILE_KEYS ? keys - j : TILE_KEYS, .trim = true};
+      if (partial && several) {
+        tile_step(tile); /* takes the keys whose bits stand here */
+        gather_bits(list, block_bits, first, rows, attn->seq_q, j >> 6, bits);
+        run.bits = bits[0];
+        run.stride = TILE_WORDS;
+      } else if (partial) {
+        run.bits = block_bits + row % list->block * list->words + (j >> 6);
+        run.stride = list->words;
+      }
+      tile_add(tile, kv_head, begin + j, run);
+    }
+  }
+  tile_step(tile); /* while `bits` is there */
+}
+
+static bench_code sparse_launch_few(const bench_launch *launch) {
+  const flash_items items = sparse_items(launch->attn);
+  items_run(&items, launch, sparse_item);
+  return BENCH_OK;
 }
 
 static bench_code sparse_launch(const bench_launch *launch) {
   const bench_attn *attn = launch->attn;
+  if (sparse_few(attn)) {
+    return sparse_launch_few(launch);
+  }
   const bench_blocklist *list = launch->blocks;
   const int64_t parts = (list->block + TILE_ROWS - 1) / TILE_ROWS; /* items per block row */
   const int64_t items = attn->batch * attn->heads_q * list->rows * parts;
@@ -102,9 +148,13 @@ static bench_code sparse_launch(const bench_launch *launch) {
       const int64_t block_end = (block_row + 1) * list->block;
       const int64_t left = (block_end < attn->seq_q ? block_end : attn->seq_q) - row;
       if (left > 0) {
-        sparse_item(&tile, head, row, left < TILE_ROWS ? left : TILE_ROWS);
+        const int64_t first = head * attn->seq_q + row;
+        sparse_item(&tile, first, left < TILE_ROWS ? left : TILE_ROWS,
+                    (bench_span){0, attn->seq_kv});
+        tile_end(&tile, first);
       }
     }
+    tile_close(&tile);
   }
   return BENCH_OK;
 }
@@ -115,6 +165,7 @@ BENCH_KERNEL(cpu, sparse) = {
     .summary = "the flash loop over the kept blocks of the mask only",
     .wants_blocks = true,
     .block = SPARSE_BLOCK,
+    .fuses_stats = true,
     .why_not = sparse_why_not,
     .workspace_bytes = sparse_workspace_bytes,
     .launch = sparse_launch,

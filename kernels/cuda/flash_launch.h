@@ -54,7 +54,10 @@ static inline FlashShape flash_shape(const bench_attn *attn, int rows) {
   shape.head_dim = (int)attn->head_dim;
   shape.group = (int)group;
   shape.row_blocks = (int)flash_row_blocks(attn, rows);
-  shape.section = (int)(fitting * group < shape.heads ? fitting * group : shape.heads);
+  /* As few sections as fit, and all alike: what is left over would not fill the GPU. */
+  const int64_t kv_heads = attn->batch * attn->heads_kv;
+  const int64_t sections = (kv_heads + fitting - 1) / fitting;
+  shape.section = (int)((kv_heads + sections - 1) / sections * group);
   shape.scale_log2 = 1.44269504088896340736f / sqrtf((float)attn->head_dim);
   return shape;
 }

@@ -14,11 +14,11 @@
  *
  *   dim  keys  groups | products  ex2  issue  memory | bound    | registers  shared memory
  *    64   128    3    |      512  512    456     405 | both     | 158 of 160   122 KiB
- *    96   128    2    |      768  512    451     736 | products | 180 of 240   162 KiB
- *   128   128    2    |     1024  512    465     896 | products | 192 of 240   162 KiB
- *   128   176    2    |     1408  704    580    1184 | products | 227 of 240   210 KiB
- *   192    96    2    |     1152  384    399    1056 | products | 200 of 240   194 KiB
- *   256    80    2    |     1280  320    380    1216 | products | 220 of 240   226 KiB
+ *    96   128    2    |      768  512    451     736 | products | 180 of 232   162 KiB
+ *   128   128    2    |     1024  512    465     896 | products | 192 of 232   162 KiB
+ *   128   176    2    |     1408  704    580    1184 | products | 227 of 232   210 KiB
+ *   192    96    2    |     1152  384    399    1056 | products | 200 of 232   194 KiB
+ *   256    80    2    |     1280  320    380    1216 | products | 220 of 232   226 KiB
  *
  * Head dim 96 lies in shared memory as two panels of 64 columns. Of registers S takes keys / 2, P
  * half of that, O dim / 2; the rest are maxima, sums and addresses: neither 176 keys nor more than
@@ -32,38 +32,12 @@
  * error of 1e-4 would show in the statistics, so that it is a variant to be measured first. That
  * sums rise by steps of 2^8 (RISE) spares nearly all of the rescaling, dim / 2 multiplications a
  * tile: sm90_rescale is without. */
-#include "cuda/flash_sm90_kernel.h"
-
-/* The table of choices: keys a tile, warpgroups that compute, switches. Sums of statistics take the
- * registers of a third warpgroup at head dim 64, and of the second one where tiles have 176 keys.
- */
-template <typename T, bool STATS>
-static bench_code flash_launch_stats(const bench_launch *launch) {
-  typedef HopperSwitches<0, 8> Plain;
-  typedef HopperSwitches<0, 8, false> Simple; /* no lists */
-  const int64_t dim = launch->attn->head_dim;
-  if (dim <= 64) {
-    return flash_launch_plan<T, HopperPlan<64, 128, STATS ? 2 : 3, STATS, Plain>>(launch);
-  }
-  if (dim <= 96) {
-    return flash_launch_plan<T, HopperPlan<96, 128, 2, STATS, Plain>>(launch);
-  }
-  if (dim <= 128 && launch->attn->mask.kind == BENCH_MASK_FULL) {
-    return flash_launch_plan<T, HopperPlan<128, 176, STATS ? 1 : 2, STATS, Simple>>(launch);
-  }
-  if (dim <= 128) {
-    return flash_launch_plan<T, HopperPlan<128, 128, 2, STATS, Plain>>(launch);
-  }
-  if (dim <= 192) {
-    return flash_launch_plan<T, HopperPlan<192, 96, 2, STATS, Plain>>(launch);
-  }
-  return flash_launch_plan<T, HopperPlan<256, 80, 2, STATS, Plain>>(launch);
-}
+#include "cuda/flash_sm90_choice.h"
 
 template <typename T>
 static bench_code flash_launch_as(const bench_launch *launch) {
-  return launch->stats == nullptr ? flash_launch_stats<T, false>(launch)
-                                  : flash_launch_stats<T, true>(launch);
+  return launch->stats == nullptr ? flash_launch_chosen<T, false>(launch)
+                                  : flash_launch_chosen<T, true>(launch);
 }
 
 static bench_code flash_sm90_launch(const bench_launch *launch) {
@@ -83,6 +57,6 @@ BENCH_KERNEL(cuda, flash) = {
     .block = 0,
     .fuses_stats = true,
     .why_not = flash_sm90_why_not,
-    .workspace_bytes = nullptr,
+    .workspace_bytes = hopper_workspace_bytes,
     .launch = flash_sm90_launch,
 };

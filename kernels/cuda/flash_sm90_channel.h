@@ -22,8 +22,11 @@ struct HopperChannel {
   uint32_t parity;
 };
 
+typedef HopperChannel<1, 16> HopperPlaces; /* flash_sm90_queue.h */
+
 template <typename Plan>
 struct HopperChannels {
+  HopperPlaces places;
   HopperChannel<1, Plan::QUERY_BYTES> query;
   HopperChannel<Plan::STAGES, Plan::TILE_BYTES> keys;
   HopperChannel<Plan::STAGES, Plan::TILE_BYTES> values;
@@ -33,9 +36,10 @@ template <typename Plan>
 BENCH_DEVICE_FN HopperChannels<Plan> channels_at(smem_addr memory) {
   const smem_addr barriers = memory + Plan::BARRIERS_AT;
   HopperChannels<Plan> channels;
-  channels.query = {memory, barriers, 0, 0};
-  channels.keys = {memory + Plan::KEYS_AT, barriers + 16, 0, 0};
-  channels.values = {memory + Plan::VALUES_AT, barriers + 16 + 16 * Plan::STAGES, 0, 0};
+  channels.places = {barriers, barriers + 16, 0, 0};
+  channels.query = {memory, barriers + 32, 0, 0};
+  channels.keys = {memory + Plan::KEYS_AT, barriers + 48, 0, 0};
+  channels.values = {memory + Plan::VALUES_AT, barriers + 48 + 16 * Plan::STAGES, 0, 0};
   return channels;
 }
 
@@ -52,6 +56,7 @@ BENCH_DEVICE_FN void channel_init(const HopperChannel<STAGES, BYTES> &channel, i
 template <typename Plan>
 BENCH_DEVICE_FN void channels_init(smem_addr memory) {
   const HopperChannels<Plan> channels = channels_at<Plan>(memory);
+  channel_init(channels.places, Plan::CONSUMER_WARPS);
   channel_init(channels.query, Plan::CONSUMER_WARPS);
   channel_init(channels.keys, Plan::CONSUMER_WARPS);
   channel_init(channels.values, Plan::CONSUMER_WARPS);

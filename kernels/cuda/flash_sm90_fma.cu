@@ -18,6 +18,6 @@ BENCH_KERNEL(cuda, flash) = {
     .block = 0,
     .fuses_stats = false,
     .why_not = flash_fma_why_not,
-    .workspace_bytes = nullptr,
+    .workspace_bytes = hopper_workspace_bytes,
     .launch = flash_fma_launch,
 };

@@ -21,9 +21,9 @@ BENCH_KERNEL_FN(Plan::THREADS)
 void flash_sm90_blocks(const BENCH_GRID_CONSTANT dev_tensor_map q,
                        const BENCH_GRID_CONSTANT dev_tensor_map k,
                        const BENCH_GRID_CONSTANT dev_tensor_map v, FlashShape shape, MaskRows mask,
-                       FlashTensors<T> tensors) {
+                       HopperQueue *queue, FlashTensors<T> tensors) {
   BENCH_DYN_SMEM(memory, 128);
-  HopperWork<T, DenseOrder> work = {&q, &k, &v, shape, mask, DenseOrder{}, tensors};
+  HopperWork<T, DenseOrder> work = {&q, &k, &v, shape, mask, DenseOrder{}, queue, tensors};
   if constexpr (!Plan::LISTS) {
     work.mask.blocks.block = 0; /* which the compiler now knows */
   }
@@ -40,7 +40,7 @@ static bench_code flash_launch_plan(const bench_launch *launch) {
   }
   return BENCH_LAUNCH((flash_sm90_blocks<T, Plan>), hopper_grid<Plan>(shape), Plan::THREADS,
                       Plan::SMEM_BYTES, launch->stream, maps.q, maps.k, maps.v, shape,
-                      mask_rows_of(launch), flash_tensors<T>(launch));
+                      mask_rows_of(launch), hopper_queue(launch), flash_tensors<T>(launch));
 }
 
 /* A variant of one plan for head dims up to 64, without statistics, to measure what its switches

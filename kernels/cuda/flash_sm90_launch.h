@@ -56,6 +56,14 @@ static bench_code hopper_maps(const bench_launch *launch, HopperMaps *out) {
   return code;
 }
 
+static inline HopperQueue *hopper_queue(const bench_launch *launch) {
+  return static_cast<HopperQueue *>(launch->workspace);
+}
+
+static inline size_t hopper_workspace_bytes(const bench_attn *, const bench_device *) {
+  return sizeof(HopperQueue);
+}
+
 /* A block of threads for each multiprocessor, or as many as there is work for. */
 template <typename Plan>
 static unsigned hopper_grid(const FlashShape &shape) {

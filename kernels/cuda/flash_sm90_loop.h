@@ -10,15 +10,14 @@
  *              one's softmax runs while another has the tensor cores.
  *
  * Tiles that a warpgroup's rows see whole go through a loop without mask code. The grid is as large
- * as the GPU. Of all its P pipes, pipe p takes places p, 2 P - 1 - p, 2 P + p and so on of an order
- * in which heavy blocks of rows come first: forth and back, so that none gets the heavier one of
- * every pair. */
+ * as the GPU, and each pipe takes place after place of an order of the blocks of rows. */
 #ifndef BENCH_CUDA_FLASH_SM90_LOOP_H
 #define BENCH_CUDA_FLASH_SM90_LOOP_H
 
 #include "cuda/flash_loop.h"
 #include "cuda/flash_sm90_channel.h"
 #include "cuda/flash_sm90_product.h"
+#include "cuda/flash_sm90_queue.h"
 #include "cuda/flash_sm90_softmax.h"
 #include "cuda/flash_sm90_walk.h"
 
@@ -59,32 +58,21 @@ struct HopperWork {
   FlashShape shape;
   MaskRows mask;
   Order order;
+  HopperQueue *queue;
   FlashTensors<T> tensors;
 };
 
-/* How many places the order has, and which of them a pipe takes in its round-th turn. */
+/* How many places the order has. */
 template <typename T, typename Order>
 BENCH_DEVICE_FN int work_places(const HopperWork<T, Order> &work) {
   return work.shape.heads * work.shape.row_blocks; /* at most 2^30; hopper_why_not */
-}
-
-template <typename Plan>
-BENCH_DEVICE_FN int work_pipes() {
-  return (int)grid_x() * Plan::PIPES;
-}
-
-template <typename Plan>
-BENCH_DEVICE_FN int work_place(int pipe, int round) {
-  const int own = (int)block_x() * Plan::PIPES + pipe;
-  return round * work_pipes<Plan>() + (round % 2 == 0 ? own : work_pipes<Plan>() - 1 - own);
 }
 
 /* The rows of a place, and the walk of their tiles: false if there is nothing at that place. */
 template <typename Plan, bool KEPT, typename T, typename Order>
 BENCH_DEVICE_FN bool work_rows(const HopperWork<T, Order> &work, int place,
                                HopperWalk<Plan::KEYS, KEPT> &walk) {
-  if (place >= work_places(work) ||
-      !order_rows(work.order, work.shape, work.mask, Plan::ROWS, place, walk.rows)) {
+  if (!order_rows(work.order, work.shape, work.mask, Plan::ROWS, place, walk.rows)) {
     return false;
   }
   tiles_begin(walk, work.mask);
@@ -109,16 +97,21 @@ BENCH_DEVICE_FN void produce_rows(const HopperWork<T, Order> &work, HopperChanne
   channel_fill<Plan::KEYS>(to.values, work.v, before, kv);
 }
 
-/* The thread that fetches. */
+/* The thread that fetches. The place after the last one tells the consumers to end. */
 template <typename T, typename Plan, bool KEPT, typename Order>
 BENCH_DEVICE_FN void hopper_produce(const HopperWork<T, Order> &work, HopperChannels<Plan> to,
                                     int pipe) {
-  for (int round = 0; round * work_pipes<Plan>() < work_places(work); round++) {
+  int place = queue_first<Plan>(pipe);
+  while (place < work_places(work)) {
     HopperWalk<Plan::KEYS, KEPT> walk;
-    if (work_rows<Plan>(work, work_place<Plan>(pipe, round), walk) && walk.tile.key >= 0) {
+    place_tell(to.places, place);
+    if (work_rows<Plan>(work, place, walk) && walk.tile.key >= 0) {
       produce_rows(work, to, walk);
     }
+    place = queue_next<Plan>(work.queue);
   }
+  place_tell(to.places, place);
+  queue_leave<Plan>(work.queue);
 }
 
 /* Where a consuming thread stands. */
@@ -161,6 +154,29 @@ BENCH_DEVICE_FN bool hopper_weigh(HopperRegisters<Plan> &r, HopperPlace<Plan, KE
   return rises;
 }
 
+/* S = Q K^T of the tile in hand, and O += P V of the one before: each waited for. */
+template <typename T, typename Plan>
+BENCH_DEVICE_FN void hopper_scores(HopperRegisters<Plan> &r, smem_addr query,
+                                   HopperChannels<Plan> &from) {
+  channel_wait(from.keys);
+  wgmma_fence();
+  product_start_scores<T>(query, channel_tile(from.keys), r.scores);
+  wgmma_wait<0>();
+  wgmma_pin(accumulators(r.scores.at));
+  channel_release(from.keys);
+}
+
+template <typename T, typename Plan>
+BENCH_DEVICE_FN void hopper_output(HopperRegisters<Plan> &r, HopperChannels<Plan> &from) {
+  channel_wait(from.values);
+  wgmma_pin(accumulators(r.state.out));
+  wgmma_fence();
+  product_start_output<T>(r.weights, channel_tile(from.values), r.state);
+  wgmma_wait<0>();
+  wgmma_pin(accumulators(r.state.out));
+  channel_release(from.values);
+}
+
 /* The first tile of some rows: there is no output yet to work on beside it. */
 template <typename T, typename Plan, bool KEPT>
 BENCH_DEVICE_FN void hopper_begin(HopperRegisters<Plan> &r, HopperPlace<Plan, KEPT> &at,
@@ -168,12 +184,7 @@ BENCH_DEVICE_FN void hopper_begin(HopperRegisters<Plan> &r, HopperPlace<Plan, KE
                                   HopperChannels<Plan> &from) {
   float shrink[2];
   channel_wait(from.query);
-  channel_wait(from.keys);
-  wgmma_fence();
-  product_start_scores<T>(at.query, channel_tile(from.keys), r.scores);
-  wgmma_wait<0>();
-  wgmma_pin(accumulators(r.scores.at));
-  channel_release(from.keys);
+  hopper_scores<T>(r, at.query, from);
   hopper_weigh<true>(r, at, shape, mask, shrink); /* the output is still 0 */
   r.weights = softmax_pack<T>(r.scores);
   tiles_next(at.walk, mask);
@@ -226,13 +237,7 @@ BENCH_DEVICE_FN void hopper_tiles(HopperRegisters<Plan> &r, HopperPlace<Plan, KE
     }
   }
   channel_release(from.query);
-  channel_wait(from.values);
-  wgmma_pin(accumulators(r.state.out));
-  wgmma_fence();
-  product_start_output<T>(r.weights, channel_tile(from.values), r.state);
-  wgmma_wait<0>();
-  wgmma_pin(accumulators(r.state.out));
-  channel_release(from.values);
+  hopper_output<T>(r, from);
 }
 
 template <typename T, typename Plan>
@@ -266,13 +271,14 @@ BENCH_DEVICE_FN void place_rows(HopperPlace<Plan, KEPT> &at, const MaskRows &mas
 /* A warpgroup that computes. */
 template <typename T, typename Plan, bool KEPT, typename Order>
 BENCH_DEVICE_FN void hopper_consume(const HopperWork<T, Order> &work, HopperChannels<Plan> from,
-                                    int pipe, int group) {
+                                    int group) {
   HopperRegisters<Plan> r;
   HopperPlace<Plan, KEPT> at;
   at.group = group;
   at.query = from.query.tiles + group * 64 * PANEL_PITCH;
-  for (int round = 0; round * work_pipes<Plan>() < work_places(work); round++) {
-    if (!work_rows<Plan>(work, work_place<Plan>(pipe, round), at.walk)) {
+  int place;
+  while ((place = place_hear(from.places)) < work_places(work)) {
+    if (!work_rows<Plan>(work, place, at.walk)) {
       continue;
     }
     place_rows(at, work.mask);
@@ -310,8 +316,7 @@ BENCH_DEVICE_FN void hopper_compute(const HopperWork<T, Order> &work, smem_addr 
   if (group == Plan::GROUPS - 1) {
     turn_pass<Plan>(group);
   }
-  hopper_consume<T, Plan, KEPT>(work, channels_at<Plan>(memory + pipe * Plan::PIPE_BYTES), pipe,
-                                group);
+  hopper_consume<T, Plan, KEPT>(work, channels_at<Plan>(memory + pipe * Plan::PIPE_BYTES), group);
   if (group == 0) {
     turn_wait<Plan>(0); /* for the last one's last turn: the barrier ends as it began */
   }

@@ -26,23 +26,12 @@ BENCH_DEVICE_FN void single_step(HopperRegisters<Plan> &r, HopperPlace<Plan, fal
                                  const FlashShape &shape, const MaskRows &mask,
                                  HopperChannels<Plan> &from) {
   float shrink[2] = {1, 1};
-  channel_wait(from.keys);
-  wgmma_fence();
-  product_start_scores<T>(at.query, channel_tile(from.keys), r.scores);
-  wgmma_wait<0>();
-  wgmma_pin(accumulators(r.scores.at));
-  channel_release(from.keys);
+  hopper_scores<T>(r, at.query, from);
   if (hopper_weigh<true>(r, at, shape, mask, shrink)) {
     rise_output(r, shrink);
   }
   r.weights = softmax_pack<T>(r.scores);
-  channel_wait(from.values);
-  wgmma_pin(accumulators(r.state.out));
-  wgmma_fence();
-  product_start_output<T>(r.weights, channel_tile(from.values), r.state);
-  wgmma_wait<0>();
-  wgmma_pin(accumulators(r.state.out));
-  channel_release(from.values);
+  hopper_output<T>(r, from);
 }
 
 template <typename T, typename Plan>
@@ -73,7 +62,7 @@ void flash_sm90_single(const BENCH_GRID_CONSTANT dev_tensor_map q,
                        FlashTensors<T> tensors) {
   BENCH_DYN_SMEM(shared, 128);
   const smem_addr memory = hopper_memory(shared);
-  const HopperWork<T, DenseOrder> work = {&q, &k, &v, shape, mask, DenseOrder{}, tensors};
+  const HopperWork<T, DenseOrder> work = {&q, &k, &v, shape, mask, DenseOrder{}, nullptr, tensors};
   if (thread_x() == 0) {
     channels_init<Plan>(memory);
     mbar_init_fence();

@@ -14,6 +14,7 @@
 
 #define READ_THREADS 256
 #define READ_BLOCKS_PER_SM 8
+#define READ_SHIFT 37 /* blocks; no multiple of a multiprocessor count */
 
 BENCH_KERNEL_FN(1) void hold_stream(cuda_probe_page *page, uint64_t limit_ns) {
   const uint64_t start = clock_global_ns();
@@ -38,12 +39,18 @@ BENCH_KERNEL_FN(1) void pass_time(uint64_t time_ns) {
   }
 }
 
-BENCH_KERNEL_FN(READ_THREADS) void read_words(const uint64_t *from, int64_t words, uint64_t *sink) {
+/* With each pass a block reads what another one read before, so that nothing comes out of its
+ * multiprocessor's own cache. */
+BENCH_KERNEL_FN(READ_THREADS)
+void read_words(const uint64_t *from, int64_t words, int passes, uint64_t *sink) {
   const int64_t step = grid_x() * block_dim_x();
   uint64_t sum = 0;
-  for (int64_t i = block_x() * block_dim_x() + thread_x(); i < words / 2; i += step) {
-    const ulonglong2 pair = reinterpret_cast<const ulonglong2 *>(from)[i];
-    sum += pair.x ^ pair.y;
+  for (int pass = 0; pass < passes; pass++) {
+    const int64_t block = (block_x() + (int64_t)pass * READ_SHIFT) % grid_x();
+    for (int64_t i = block * block_dim_x() + thread_x(); i < words / 2; i += step) {
+      const ulonglong2 pair = reinterpret_cast<const ulonglong2 *>(from)[i];
+      sum += pair.x ^ pair.y;
+    }
   }
   if (sum == 0x9e3779b97f4a7c15u) { /* hardly ever, but no compiler knows */
     *sink = sum;
@@ -62,8 +69,9 @@ bench_code cuda_probe_delay(void *stream, uint64_t time_ns) {
   return BENCH_LAUNCH(pass_time, 1, 1, 0, stream, time_ns);
 }
 
-bench_code cuda_probe_read(void *stream, int sm_count, const void *from, size_t bytes, void *sink) {
+bench_code cuda_probe_read(void *stream, int sm_count, const void *from, size_t bytes, int passes,
+                           void *sink) {
   return BENCH_LAUNCH(read_words, sm_count * READ_BLOCKS_PER_SM, READ_THREADS, 0, stream,
-                      static_cast<const uint64_t *>(from), static_cast<int64_t>(bytes / 8),
+                      static_cast<const uint64_t *>(from), static_cast<int64_t>(bytes / 8), passes,
                       static_cast<uint64_t *>(sink));
 }

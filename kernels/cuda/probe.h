@@ -29,8 +29,10 @@ bench_code cuda_probe_stamp(void *stream, int sm_count, cuda_probe_page *page, i
 /* Does nothing for so long by the global timer, which is not that of events. */
 bench_code cuda_probe_delay(void *stream, uint64_t time_ns);
 
-/* Reads `bytes`, a multiple of 16, with all multiprocessors. `sink` has room for 16 bytes. */
-bench_code cuda_probe_read(void *stream, int sm_count, const void *from, size_t bytes, void *sink);
+/* Reads `bytes`, a multiple of 16, with all multiprocessors, so many times in one launch. `sink`
+ * has room for 16 bytes. */
+bench_code cuda_probe_read(void *stream, int sm_count, const void *from, size_t bytes, int passes,
+                           void *sink);
 
 #ifdef __cplusplus
 }

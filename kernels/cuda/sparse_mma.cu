@@ -55,7 +55,7 @@ static bench_code sparse_launch_as(const bench_launch *launch, const int32_t *or
 
 static bench_code sparse_launch(const bench_launch *launch) {
   const int32_t *order;
-  const bench_code code = sparse_begin(launch, &order);
+  const bench_code code = sparse_begin(launch, launch->workspace, &order);
   if (code != BENCH_OK) {
     return code;
   }

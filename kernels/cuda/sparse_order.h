@@ -104,15 +104,16 @@ static inline size_t sparse_workspace_bytes(const bench_attn *attn, const bench_
   return (size_t)(sparse_order_rows(attn) + bins) * sizeof(int32_t);
 }
 
-/* Sorts, if there is a list. *order is NULL else. */
-static inline bench_code sparse_begin(const bench_launch *launch, const int32_t **order) {
+/* Sorts, if there is a list, into `memory` of sparse_workspace_bytes(). *order is NULL else. */
+static inline bench_code sparse_begin(const bench_launch *launch, void *memory,
+                                      const int32_t **order) {
   const bench_attn *attn = launch->attn;
   *order = nullptr;
   if (bench_mask_is_simple(&attn->mask)) {
     return BENCH_OK;
   }
-  int32_t *const made = static_cast<int32_t *>(launch->workspace);
-  uint32_t *const bins = static_cast<uint32_t *>(launch->workspace) + sparse_order_rows(attn);
+  int32_t *const made = static_cast<int32_t *>(memory);
+  uint32_t *const bins = static_cast<uint32_t *>(memory) + sparse_order_rows(attn);
   *order = made;
   return BENCH_LAUNCH(sparse_sort, (unsigned)launch->blocks->patterns, SORT_THREADS, 0,
                       launch->stream, *launch->blocks, (int)sparse_columns(attn), made, bins);

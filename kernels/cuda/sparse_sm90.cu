@@ -19,9 +19,9 @@ BENCH_KERNEL_FN(Plan::THREADS)
 void sparse_sm90_blocks(const BENCH_GRID_CONSTANT dev_tensor_map q,
                         const BENCH_GRID_CONSTANT dev_tensor_map k,
                         const BENCH_GRID_CONSTANT dev_tensor_map v, FlashShape shape, MaskRows mask,
-                        SparseOrder order, FlashTensors<T> tensors) {
+                        SparseOrder order, HopperQueue *queue, FlashTensors<T> tensors) {
   BENCH_DYN_SMEM(memory, 128);
-  const HopperWork<T, SparseOrder> work = {&q, &k, &v, shape, mask, order, tensors};
+  const HopperWork<T, SparseOrder> work = {&q, &k, &v, shape, mask, order, queue, tensors};
   hopper_block<T, Plan, true>(work, hopper_memory(memory));
 }
 
@@ -36,7 +36,7 @@ static bench_code sparse_launch_plan(const bench_launch *launch, const int32_t *
   }
   return BENCH_LAUNCH((sparse_sm90_blocks<T, Plan>), hopper_grid<Plan>(shape), Plan::THREADS,
                       Plan::SMEM_BYTES, launch->stream, maps.q, maps.k, maps.v, shape,
-                      mask_rows_of(launch), rows, flash_tensors<T>(launch));
+                      mask_rows_of(launch), rows, hopper_queue(launch), flash_tensors<T>(launch));
 }
 
 /* Blocks of 128 or 64 rows. A tile's keys divide a block's. */
@@ -75,12 +75,17 @@ static bench_code sparse_launch_as(const bench_launch *launch, const int32_t *or
 
 static bench_code sparse_sm90_launch(const bench_launch *launch) {
   const int32_t *order;
-  const bench_code code = sparse_begin(launch, &order);
+  const bench_code code = sparse_begin(launch, hopper_queue(launch) + 1, &order);
   if (code != BENCH_OK) {
     return code;
   }
   return launch->attn->dtype == BENCH_FP16 ? sparse_launch_as<dev_fp16>(launch, order)
                                            : sparse_launch_as<dev_bf16>(launch, order);
+}
+
+/* The queue, and behind it the order. */
+static size_t sparse_sm90_workspace_bytes(const bench_attn *attn, const bench_device *device) {
+  return hopper_workspace_bytes(attn, device) + sparse_workspace_bytes(attn, device);
 }
 
 static const char *sparse_sm90_why_not(const bench_attn *attn, const bench_device *device) {
@@ -96,6 +101,6 @@ BENCH_KERNEL(cuda, sparse) = {
     .block = 0,
     .fuses_stats = true,
     .why_not = sparse_sm90_why_not,
-    .workspace_bytes = sparse_workspace_bytes,
+    .workspace_bytes = sparse_sm90_workspace_bytes,
     .launch = sparse_sm90_launch,
 };

@@ -113,6 +113,22 @@ SharedPlace box_place(const TensorMap &map, smem_addr address, const char *opera
   return place;
 }
 
+/* Seen on an H200, and not in the ISA: both end a launch as an illegal instruction. */
+void box_check(const TensorMap &map, const int32_t *coords, bool is_stored, const char *operation,
+               Site at) {
+  const int64_t first = (int64_t)coords[0] * map.strides[0];
+  if (first % 16 != 0) {
+    fail(at, "%s: the box begins at byte %lld of a row, which is not a multiple of 16", operation,
+         (long long)first);
+  }
+  for (int i = 0; i < map.rank; i++) {
+    if (is_stored && coords[i] < 0) {
+      fail(at, "%s: coordinate %d of a stored box is %d, before the tensor", operation, i,
+           coords[i]);
+    }
+  }
+}
+
 /* "Matrix descriptor": start address, the two strides, base offset, swizzle. */
 Operand operand_of(uint64_t descriptor, bool mn_major, const char *which, Site at) {
   Operand operand;

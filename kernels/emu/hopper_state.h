@@ -178,6 +178,9 @@ uint32_t box_bytes(const TensorMap &map);
 std::vector<BoxRow> box_rows(const TensorMap &map, const int32_t *coords);
 /* Checked: fails for what is no map of that rank. */
 const TensorMap &map_at(const void *map, int rank, const char *operation, Site at);
+/* Fails for a box that hardware does not take. */
+void box_check(const TensorMap &map, const int32_t *coords, bool is_stored, const char *operation,
+               Site at);
 /* The place of a box in shared memory, checked. */
 SharedPlace box_place(const TensorMap &map, smem_addr address, const char *operation, Site at);
 

@@ -83,6 +83,7 @@ void tma_store(const void *map, smem_addr from, int rank, const int32_t *coords,
   Store store = {};
   store.map = map_at(map, rank, operation, at);
   std::copy(coords, coords + rank, store.coords);
+  box_check(store.map, coords, true, operation, at);
   const SharedPlace place = box_place(store.map, from, operation, at);
   const uint32_t bytes = box_bytes(store.map);
   store.block = place.block;

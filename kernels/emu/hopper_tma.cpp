@@ -83,6 +83,7 @@ void tma_load(smem_addr to, const void *map, smem_addr bar, int rank, const int3
   Load load = {};
   load.map = map_at(map, rank, operation, at);
   std::copy(coords, coords + rank, load.coords);
+  box_check(load.map, coords, false, operation, at);
   const SharedPlace place = box_place(load.map, to, operation, at);
   load.issuer = self;
   load.operation = operation;

@@ -159,7 +159,10 @@ def sdpa(name):
 def flex(case):
     attn = case.attn
     from torch.nn.attention.flex_attention import create_block_mask, flex_attention
-    compiled = torch.compile(flex_attention, dynamic=False)
+    # After a number of shapes and masks the compiler would give up and run the plain, unfused code
+    # in silence. So each case starts anew, and a whole graph or none is compiled.
+    torch.compiler.reset()
+    compiled = torch.compile(flex_attention, dynamic=False, fullgraph=True)
 
     def launch_of(layer):
         visible = case.visible(layer)

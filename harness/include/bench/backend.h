@@ -16,10 +16,13 @@
 extern "C" {
 #endif
 
-#define BENCH_BACKEND_ABI 3u
+#define BENCH_BACKEND_ABI 6u
 
 /* Presumed where a device does not say how large its last-level cache is. */
 #define BENCH_LLC_PRESUMED_BYTES (INT64_C(32) << 20)
+static inline int64_t bench_llc_bytes(const bench_device *device) {
+  return device->llc_bytes > 0 ? device->llc_bytes : BENCH_LLC_PRESUMED_BYTES;
+}
 
 typedef struct bench_context bench_context; /* opaque, one per open device */
 
@@ -79,9 +82,12 @@ typedef struct bench_backend {
    * core now: cycles over a time that another clock gives. */
   bench_code (*clock_mhz)(bench_context *context, double *mhz, bench_error *error);
 
-  /* Optional. Holds the stream, so that what is enqueued from here to timer_stop begins when all
-   * of it is there, and the host's jitter stays out. Ends by itself after a time limit. */
+  /* Optional, both or none. Holds the stream, so that what is enqueued from here to timer_stop
+   * begins when all of it is there, and the host's jitter stays out. Ends by itself after a time
+   * limit; from then on nothing is held until hold_expired is asked, which says whether that has
+   * happened since it was asked before. */
   bench_code (*hold)(bench_context *context, bench_error *error);
+  bool (*hold_expired)(bench_context *context);
 
   /* Optional, all four or none. What is launched between begin and end is not run but recorded; a
    * launch of the graph runs all of it, as a kernel is launched. */
@@ -90,10 +96,15 @@ typedef struct bench_backend {
   bench_code (*graph_launch)(bench_context *context, void *graph, bench_error *error);
   void (*graph_free)(bench_context *context, void *graph);
 
-  /* Optional. Enqueues a pass over memory of the backend: 64-byte aligned, `bytes` a multiple of
-   * 64. What it reads it uses, so that nothing is left out. */
+  /* Optional. Enqueues so many passes over memory of the backend, in one launch where they read:
+   * 64-byte aligned, `bytes` a multiple of 64. What it reads it uses, so that nothing is left
+   * out. */
   bench_code (*traffic)(bench_context *context, bench_traffic kind, void *to, const void *from,
-                        size_t bytes, bench_error *error);
+                        size_t bytes, int passes, bench_error *error);
+
+  /* Optional. fp32 multiply-adds on registers alone, in all lanes of all cores, for some ten
+   * milliseconds: how many operations, two each. */
+  bench_code (*multiply_add)(bench_context *context, double *flops, bench_error *error);
 
   /* Optional. Enqueues a kernel that does nothing for `time_ns` by a clock that is not the
    * timer's. */

@@ -19,6 +19,10 @@ typedef void bench_sgemm_fn(int layout, int transpose_a, int transpose_b, int m,
  * thread. */
 bench_sgemm_fn *bench_blas_sgemm(void);
 
+/* What the library says of itself: version, options, and whose kernels it runs ("OpenBLAS 0.3.21
+ * NO_LAPACKE DYNAMIC_ARCH NO_AFFINITY SkylakeX MAX_THREADS=64"); "" if it is not installed. */
+const char *bench_blas_config(void);
+
 #ifdef __cplusplus
 }
 #endif

@@ -14,7 +14,7 @@
 extern "C" {
 #endif
 
-#define BENCH_KERNEL_ABI 3u
+#define BENCH_KERNEL_ABI 4u
 
 /* Bytes at the start of a workspace, as far as it has them, that are zero before the first launch
  * of a case. A kernel that relies on it, for counters say, leaves them zero at the end of each. */
@@ -29,15 +29,17 @@ typedef struct bench_device {
   char toolkit[32];
   char pci_bus_id[32];
   int index;
-  int numa_node;      /* -1: unknown */
-  int threads;        /* cpu: worker threads */
-  int cc;             /* cuda: compute capability, major*10 + minor; 0 on cpu */
-  int sm_count;       /* cuda */
-  int has_avx2;       /* cpu: AVX2, FMA and F16C */
-  int has_avx512;     /* cpu: AVX-512 F, BW, DQ and VL, besides the above */
-  int64_t smem_bytes; /* cuda: shared memory a block may opt in to */
-  int64_t mem_bytes;  /* total memory of the device */
-  int64_t llc_bytes;  /* last-level cache: L3 on cpu, L2 on cuda; 0: unknown */
+  int numa_node;       /* -1: unknown */
+  int threads;         /* cpu: worker threads */
+  int cc;              /* cuda: compute capability, major*10 + minor; 0 on cpu */
+  int sm_count;        /* cuda */
+  int has_avx2;        /* cpu: AVX2, FMA and F16C */
+  int has_avx512;      /* cpu: AVX-512 F, BW, DQ and VL, besides the above */
+  int has_avx512_bf16; /* cpu: AVX512-BF16, besides the above */
+  int has_amx_bf16;    /* cpu: AMX-BF16, besides the above, and the system grants its registers */
+  int64_t smem_bytes;  /* cuda: shared memory a block may opt in to */
+  int64_t mem_bytes;   /* total memory of the device */
+  int64_t llc_bytes;   /* last-level cache: L3 on cpu, L2 on cuda; 0: unknown */
 } bench_device;
 
 /* The statistics of one row that a kernel can make in the pass that makes its output: those of

@@ -57,7 +57,7 @@ typedef struct bench_plan {
   size_t problem_count;
   bench_case *cases;
   size_t case_count;
-  const bench_mode *modes; /* of the config */
+  bench_mode modes[BENCH_MODE_COUNT]; /* the config's, sustained last */
   size_t mode_count;
   char **texts; /* reasons made up while planning */
   size_t text_count;
@@ -117,7 +117,7 @@ int64_t bench_layers_distinct(const bench_attn *attn, int64_t llc_bytes);
 
 /* FLOP/s that a kernel's family is presumed to sustain on a device: low by intent, a prediction and
  * no result. */
-double bench_rate_presumed(const bench_device *device, const char *name);
+double bench_rate_presumed(const bench_device *device, const char *name, bench_dtype dtype);
 
 /* Resident memory of a worker beside what a case asks for: the program, its libraries, the stacks
  * of its threads. Of the cpu backend alone: a device's memory has none of it. */

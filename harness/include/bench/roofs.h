@@ -9,14 +9,15 @@ extern "C" {
 #endif
 
 /* ROOF(name, unit, help). NaN: not measured on this device. */
-#define BENCH_ROOFS(ROOF)                                                               \
-  ROOF(gemm_fp32_tflops, "1e12 FLOP/s", "matrix product of random data, fp32")          \
-  ROOF(gemm_fp16_tflops, "1e12 FLOP/s", "the same, fp16")                               \
-  ROOF(gemm_bf16_tflops, "1e12 FLOP/s", "the same, bf16")                               \
-  ROOF(read_gb_per_s, "1e9 B/s", "reading twice the last-level cache")                  \
-  ROOF(write_gb_per_s, "1e9 B/s", "writing it")                                         \
-  ROOF(copy_gb_per_s, "1e9 B/s", "copying it: bytes read and bytes written")            \
-  ROOF(llc_read_gb_per_s, "1e9 B/s", "reading half the last-level cache over and over") \
+#define BENCH_ROOFS(ROOF)                                                                       \
+  ROOF(fma_fp32_tflops, "1e12 FLOP/s", "multiply-adds on registers alone, fp32")                \
+  ROOF(gemm_fp32_tflops, "1e12 FLOP/s", "matrix product of random data, fp32")                  \
+  ROOF(gemm_fp16_tflops, "1e12 FLOP/s", "the same, fp16")                                       \
+  ROOF(gemm_bf16_tflops, "1e12 FLOP/s", "the same, bf16")                                       \
+  ROOF(read_gb_per_s, "1e9 B/s", "reading memory: twice the last-level cache, or more")         \
+  ROOF(write_gb_per_s, "1e9 B/s", "writing it")                                                 \
+  ROOF(copy_gb_per_s, "1e9 B/s", "copying it: bytes read and bytes written")                    \
+  ROOF(llc_read_gb_per_s, "1e9 B/s", "reading a quarter of the last-level cache over and over") \
   ROOF(sustained_clock_mhz, "MHz", "clock at the end of a second of matrix products")
 
 #define BENCH_ROOF_FIELD(name, unit, help) double name;

@@ -18,17 +18,24 @@ typedef struct bench_summary {
   double p90;
   double mean;
   double sd;    /* n - 1 in the divisor */
-  double ci_lo; /* 95 % confidence interval of the median: */
-  double ci_hi; /* exact order-statistic ranks; needs at least 6 samples */
+  double ci_lo; /* 95 % confidence interval of the median: exact order-statistic ranks, */
+  double ci_hi; /* wider where the samples depend on their neighbours; from 6 samples on */
+  double autocorrelation; /* of the ranks of neighbours in time; NaN if all are equal; likewise */
 } bench_summary;
 
-/* `sorted` has room for count values and receives the samples in ascending order. */
+/* `samples` in the order taken. `sorted` has room for count values and receives them in ascending
+ * order. */
 void bench_summarize(const double *samples, int64_t count, double *sorted, bench_summary *out);
 
 /* Ranks (0-based, inclusive) of the order statistics that bracket the median with at least 95 %
  * confidence: the largest l with P(Binomial(n, 1/2) <= l) <= 2.5 %, and its mirror. False if n < 6.
  */
 bool bench_median_ranks(int64_t count, int64_t *lo, int64_t *hi);
+
+/* The rank of a value among samples in ascending order, less the mean rank; equal samples share
+ * one.
+ */
+double bench_rank(const double *sorted, int64_t count, double value);
 
 /* stop_rule.c: enough samples? The 95 % interval of the median is within BENCH_CI_GOAL of it to
  * either side on average. Looked at only when the number of samples has grown by half since the
@@ -41,7 +48,7 @@ typedef struct bench_stop_rule {
 bool bench_stop_rule_met(bench_stop_rule *rule, const double *samples, int64_t count,
                          double *sorted);
 
-/* steady.c: may the samples stand for one time? Both faults make the interval of the median claim
+/* steady.c: may the samples stand for one time? With either fault the interval of the median claims
  * more than it knows. Figures are NaN where there are too few samples, or all are equal. */
 typedef struct bench_steadiness {
   double drift;           /* median of the last third less that of the first, over the median */

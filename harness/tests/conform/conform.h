@@ -28,6 +28,7 @@ struct conform_case {
    * a NaN stands for any NaN. */
   double tolerance;
   int a, b, c, d; /* parameters of the case */
+  bool refused;   /* the device ends the launch with an error: that is what has to happen */
 };
 
 struct conform_table {

@@ -14,11 +14,13 @@
 
 typedef std::vector<unsigned char> Bytes;
 
-enum Outcome { RIGHT, WRONG, SKIPPED, BROKEN }; /* BROKEN: wrong, and the device with it */
+/* BROKEN: wrong, and the device with it; REFUSED: right, but the device broken. */
+enum Outcome { RIGHT, WRONG, SKIPPED, BROKEN, REFUSED };
 
-/* Empty, or what went wrong with the device. */
+/* Empty, or what went wrong with the device. `refused`: it was the kernel. */
 static std::string execute(const conform_side &side, const conform_case &c, const Bytes &in,
-                           Bytes *out) {
+                           Bytes *out, bool *refused) {
+  *refused = false;
   void *from = side.allocate(in.empty() ? 16 : in.size());
   void *to = side.allocate(out->size());
   if (from == nullptr || to == nullptr || !side.put(from, in.data(), in.size()) ||
@@ -28,6 +30,7 @@ static std::string execute(const conform_side &side, const conform_case &c, cons
   const bench_code code = c.launch(&c, from, to);
   const char *fault = side.finish();
   if (fault != nullptr) {
+    *refused = true;
     return fault;
   }
   if (code != BENCH_OK) {
@@ -76,16 +79,38 @@ static bool can_run(const conform_case &c, int cc) {
   return c.cc == 90 ? cc == 90 : cc >= c.cc;
 }
 
+/* A case that has to be refused, by both sides. */
+static Outcome run_refused(const conform_side &side, const conform_side *other,
+                           const conform_case &c, const conform_case *theirs, const Bytes &in,
+                           std::string *text) {
+  Bytes out(c.out_bytes, 0xff);
+  bool refused;
+  *text = execute(side, c, in, &out, &refused);
+  if (!refused) {
+    *text = "it should be refused, but " + (text->empty() ? "is carried out" : *text);
+    return BROKEN;
+  }
+  if (other != nullptr) {
+    execute(*other, *theirs, in, &out, &refused);
+    *text = other->name + std::string(" does not refuse it");
+  }
+  return refused ? REFUSED : BROKEN;
+}
+
 /* One case. What two functions of the special unit give may differ within the tolerance of each. */
 static Outcome run_case(const conform_side &side, const conform_side *other, const conform_case &c,
                         const conform_case *theirs, std::string *text) {
   Bytes in(c.in_bytes);
   c.fill != nullptr ? c.fill(&c, in.data()) : conform_fill(in.data(), in.size());
+  if (c.refused) {
+    return run_refused(side, other, c, theirs, in, text);
+  }
+  bool refused;
   Bytes out(c.out_bytes, 0xff);
   Bytes wanted(c.out_bytes, 0xff);
   Bytes second(c.out_bytes, 0xff);
   c.expect(&c, in.data(), wanted.data());
-  *text = execute(side, c, in, &out);
+  *text = execute(side, c, in, &out, &refused);
   if (!text->empty()) {
     return BROKEN;
   }
@@ -93,7 +118,7 @@ static Outcome run_case(const conform_side &side, const conform_side *other, con
   if (other == nullptr || !text->empty()) {
     return text->empty() ? RIGHT : WRONG;
   }
-  *text = execute(*other, *theirs, in, &second);
+  *text = execute(*other, *theirs, in, &second, &refused);
   *text = text->empty() ? compare(2 * c.tolerance, out, second, other->name)
                         : other->name + (": " + *text);
   return text->empty() ? RIGHT : WRONG;
@@ -104,8 +129,8 @@ struct Entry { /* of the cases of all files in a row */
   size_t index;
 };
 
-/* Runs entries `first` and on, and says of each in the pipe how it went; ends after a broken one.
- */
+/* Runs entries `first` and on, and says of each in the pipe how it went; ends after a broken one,
+ * of which it says nothing, and after one that was refused. */
 [[noreturn]] static void child(const conform_side &side, const conform_side *other, int cc,
                                const run_options &options, const std::vector<Entry> &entries,
                                size_t first, int pipe_end) {
@@ -125,11 +150,12 @@ struct Entry { /* of the cases of all files in a row */
                            : &other->entries[entries[i].file].table->cases[entries[i].index],
           &text);
       alarm(0);
-      if (outcome != RIGHT || options.verbose) {
-        printf("%s: %s: %s\n", side.name, c.name, outcome == RIGHT ? "ok" : text.c_str());
+      const bool right = outcome == RIGHT || outcome == REFUSED;
+      if (!right || options.verbose) {
+        printf("%s: %s: %s\n", side.name, c.name, right ? "ok" : text.c_str());
       }
     }
-    broken = outcome == BROKEN || write(pipe_end, &outcome, 1) != 1;
+    broken = outcome == BROKEN || write(pipe_end, &outcome, 1) != 1 || outcome == REFUSED;
   }
   fflush(stdout);
   _exit(broken ? 1 : 0);
@@ -198,9 +224,9 @@ run_score run_all(const conform_side &side, const conform_side *other, int cc,
     pid_t pid;
     const int end =
         spawn([&](int to) { child(side, other, cc, options, entries, next, to); }, &pid);
-    unsigned char outcome;
+    unsigned char outcome = RIGHT;
     while (read(end, &outcome, 1) == 1) {
-      score.right += outcome == RIGHT;
+      score.right += outcome == RIGHT || outcome == REFUSED;
       score.wrong += outcome == WRONG;
       score.skipped += outcome == SKIPPED;
       next++;
@@ -208,7 +234,8 @@ run_score run_all(const conform_side &side, const conform_side *other, int cc,
     close(end);
     int status = 0;
     waitpid(pid, &status, 0);
-    if (next < entries.size()) { /* it ended with a case that it said nothing of */
+    const bool ended_well = outcome == REFUSED;
+    if (next < entries.size() && !ended_well) { /* with a case that it said nothing of */
       const conform_case &c = side.entries[entries[next].file].table->cases[entries[next].index];
       if (WIFSIGNALED(status)) {
         printf("%s: %s: %s\n", side.name, c.name,

@@ -74,6 +74,25 @@ static void limited_by_the_worker(void **state) {
   outcome_free(&outcome);
 }
 
+/* A worker that takes too long says nothing of the memory. */
+static void not_known_after_a_time_out(void **state) {
+  (void)state;
+  const char *path = scratch_file("capacity.toml", config);
+  char environment[512];
+  snprintf(environment, sizeof environment, "SMALL_SLOW=1 BENCH_WORKER='%s'", SMALL_WORKER);
+  bench_outcome outcome =
+      run_bench(environment,
+                "capacity %s --backend cpu --set 'sweep.kernels=[\"flash\",\"vendor\"]' --set "
+                "sweep.budget.timeout_s=2",
+                path);
+  assert_int_equal(outcome.exit_status, 1);
+  assert_non_null(strstr(outcome.out, " >=0 "));
+  assert_non_null(strstr(outcome.out, "not known: "));
+  assert_non_null(strstr(outcome.out, "no answer within 2 s"));
+  assert_non_null(strstr(outcome.out, "\nvendor ")); /* the others are looked at all the same */
+  outcome_free(&outcome);
+}
+
 static void bad_usage(void **state) {
   (void)state;
   static const char *const arguments[] = {"capacity", "capacity a.toml b.toml",
@@ -85,6 +104,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(limited_by_the_budget),
       cmocka_unit_test(limited_by_the_worker),
+      cmocka_unit_test(not_known_after_a_time_out),
       cmocka_unit_test(bad_usage),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,5 @@
 /* The configs that ship, and the checks a newcomer runs first. */
+#include <glob.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -105,6 +106,52 @@ static void scale(void **state) {
   table_free(&table);
 }
 
+/* Every config asks one question in its first lines, and can be planned here. */
+static void each_asks_one_question(void **state) {
+  (void)state;
+  glob_t found;
+  assert_int_equal(glob(BENCH_SOURCE_DIR "/configs/*.toml", 0, NULL, &found), 0);
+  size_t configs = 0;
+  for (size_t i = 0; i < found.gl_pathc; i++) {
+    const char *path = found.gl_pathv[i];
+    if (strstr(path, "/models.toml") != NULL) {
+      continue; /* no sweep: the model presets */
+    }
+    char *text = file_text(path);
+    const char *question = strchr(text, '?');
+    if (text[0] != '#' || question == NULL || question > strstr(text, "[sweep]")) {
+      fail_msg("%s: begins with no question", path);
+    }
+    free(text);
+    bench_outcome outcome = run_bench("", "sweep %s --backend cpu --dry-run", path);
+    if (outcome.exit_status != 0) {
+      fail_msg("%s: %s", path, outcome.err);
+    }
+    outcome_free(&outcome);
+    configs++;
+  }
+  globfree(&found);
+  assert_true(configs >= 10);
+}
+
+/* The grid that GPUs are compared on: lengths, head dims, masks and densities. */
+static void peers_cover_the_grid(void **state) {
+  (void)state;
+  static const char *const parts[][2] = {{"tokens = [16384]", "tokens = [32768]"},
+                                         {"head_dim = [64]", "head_dim = [256]"},
+                                         {"density=0.05", "density=0.75"},
+                                         {"\"window:1024\"", "\"vendor\""}};
+  char *text = file_text(BENCH_SOURCE_DIR "/configs/peers.toml");
+  for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+    assert_non_null(strstr(text, parts[i][0]));
+    assert_non_null(strstr(text, parts[i][1]));
+  }
+  free(text);
+  /* 3 head dims and 3 masks at 6 lengths and at 7, 5 densities at 4 lengths, 4 decodes; each by 5
+   * kernels, cold and warm. */
+  assert_int_equal(planned_rows("peers", ""), (3 * 3 * (6 + 7) + 5 * 4 + 4) * 5 * 2);
+}
+
 /* sqlite3 takes the file as it is, and finds every row and column. */
 static void sqlite_imports(void **state) {
   (void)state;
@@ -141,8 +188,13 @@ static void check_covers(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(smoke),          cmocka_unit_test(memory_apart), cmocka_unit_test(scale),
-      cmocka_unit_test(sqlite_imports), cmocka_unit_test(check_covers),
+      cmocka_unit_test(smoke),
+      cmocka_unit_test(memory_apart),
+      cmocka_unit_test(scale),
+      cmocka_unit_test(sqlite_imports),
+      cmocka_unit_test(check_covers),
+      cmocka_unit_test(each_asks_one_question),
+      cmocka_unit_test(peers_cover_the_grid),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -129,7 +129,7 @@ static void merged_heads_and_samples(void **state) {
   table_free(&samples);
 }
 
-static void merged_manifest(void **state) {
+static void merged_manifest_and_export(void **state) {
   (void)state;
   char path[300];
   snprintf(path, sizeof path, "%s/manifest.json", folder_of("whole"));
@@ -138,6 +138,7 @@ static void merged_manifest(void **state) {
   assert_int_equal(json_array_size(json_object_get(manifest, "merged_from")), SHARDS);
   assert_int_equal(json_integer_value(json_object_get(manifest, "rows_planned")), ROWS);
   json_decref(manifest);
+  check_export(folder_of("whole"));
 }
 
 /* A merged folder is a result like any other: there is nothing left to do in it. */
@@ -165,6 +166,35 @@ static void a_part_is_missing(void **state) {
   table_free(&first);
   table_free(&second);
   table_free(&some);
+}
+
+/* A row that came before the one that it is set against has its figure from the merge. */
+static void late_comparisons_are_filled(void **state) {
+  (void)state;
+  const char *file = scratch_file(
+      "late.toml",
+      "[sweep]\nname = \"late\"\nkernels = [\"flash\"]\nmodes = [\"warm\", \"sustained\"]\n"
+      "budget = { case_s = 0.01 }\n[[grid]]\nseq = [64]\nheads = [2]\nhead_dim = [32]\n");
+  static const char *const options[] = {"--filter mode=sustained", "--resume"};
+  for (size_t i = 0; i < sizeof options / sizeof options[0]; i++) {
+    bench_outcome outcome =
+        run_bench("", "sweep %s --backend cpu -o %s %s", file, folder_of("late"), options[i]);
+    assert_int_equal(outcome.exit_status, 0);
+    outcome_free(&outcome);
+  }
+  result_table late = read_table(folder_of("late"), "sweep.csv", &bench_sweep_table);
+  assert_int_equal(table_count(&late, "sustained_of_burst", ""), 2);
+  table_free(&late);
+  bench_outcome outcome = run_bench("", "merge %s -o %s", folder_of("late"), folder_of("filled"));
+  assert_int_equal(outcome.exit_status, 0);
+  outcome_free(&outcome);
+  result_table filled = read_table(folder_of("filled"), "sweep.csv", &bench_sweep_table);
+  assert_string_equal(table_field(&filled, 1, "mode"), "sustained");
+  const double warm_ns = strtod(table_field(&filled, 0, "time_ns_median"), NULL);
+  const double sustained_ns = strtod(table_field(&filled, 1, "time_ns_median"), NULL);
+  assert_true(strtod(table_field(&filled, 1, "sustained_of_burst"), NULL) ==
+              warm_ns / sustained_ns);
+  table_free(&filled);
 }
 
 /* Copies part1, changes the copy and tries to merge it with another. */
@@ -226,9 +256,10 @@ int main(void) {
       cmocka_unit_test(run_all_at_once),
       cmocka_unit_test(merged_rows_are_those_of_one_run),
       cmocka_unit_test(merged_heads_and_samples),
-      cmocka_unit_test(merged_manifest),
+      cmocka_unit_test(merged_manifest_and_export),
       cmocka_unit_test(a_merged_folder_resumes),
       cmocka_unit_test(a_part_is_missing),
+      cmocka_unit_test(late_comparisons_are_filled),
       cmocka_unit_test(conflicts_are_refused),
       cmocka_unit_test(bad_usage),
   };

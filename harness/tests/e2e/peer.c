@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -122,6 +123,47 @@ static void a_sweep_with_peers_is_resumed(void **state) {
   table_free(&rows);
 }
 
+/* Starts a sweep of two rows of a kernel of the stub, and signals it once the peer works on the
+ * first of them. Returns the exit status as the shell says it. */
+static int signalled(const char *kernel, const char *name, const char *signal, char pid[320]) {
+  char command[2048];
+  snprintf(pid, 320, "%s.pid", folder_of(name));
+  snprintf(command, sizeof command,
+           "STUB_KERNELS=%s STUB_PID=%s '%s/bin/bench' sweep %s --backend cpu --peer %s -o %s "
+           "--filter kernel=%s,seq_q=5 >/dev/null 2>&1 & pid=$!; "
+           "while ! [ -s %s ]; do sleep 0.05; done; kill -%s $pid; wait $pid",
+           kernel, pid, BENCH_BINARY_DIR, scratch_file("peers.toml", config), PEER_STUB,
+           folder_of(name), kernel, pid, signal);
+  return system(command) >> 8 & 0xff;
+}
+
+static void ctrl_c_finishes_the_row_of_a_peer(void **state) {
+  (void)state;
+  char pid[320];
+  assert_int_equal(signalled("stub/slow", "stopped", "INT", pid), 130);
+  result_table rows = read_table(folder_of("stopped"), "sweep.csv", &bench_sweep_table);
+  assert_int_equal(rows.rows, 1);
+  assert_string_equal(table_field(&rows, 0, "status"), "ok");
+  table_free(&rows);
+}
+
+static void a_hung_peer_does_not_outlive_its_parent(void **state) {
+  (void)state;
+  char pid[320];
+  assert_int_equal(signalled("stub/hangs", "killed", "KILL", pid), 128 + 9);
+  bench_outcome outcome =
+      sweep("stub/hangs", config, "killed", "--resume --filter kernel=stub/hangs,seq_q=5");
+  assert_int_equal(outcome.exit_status, 0); /* what the killed run left is in nobody's way */
+  outcome_free(&outcome);
+  result_table rows = read_table(folder_of("killed"), "sweep.csv", &bench_sweep_table);
+  assert_int_equal(table_count(&rows, "status", "ok"), 2);
+  table_free(&rows);
+  assert_int_not_equal(access(folder_of("killed/.peers"), F_OK), 0);
+  char *text = file_text(pid);
+  assert_true(process_ends((pid_t)strtol(text, NULL, 10)));
+  free(text);
+}
+
 static void bad_peers_are_refused(void **state) {
   (void)state;
   static const struct {
@@ -157,6 +199,8 @@ int main(void) {
       cmocka_unit_test(what_goes_wrong_costs_its_case),
       cmocka_unit_test(what_a_peer_cannot_do_is_skipped),
       cmocka_unit_test(a_sweep_with_peers_is_resumed),
+      cmocka_unit_test(ctrl_c_finishes_the_row_of_a_peer),
+      cmocka_unit_test(a_hung_peer_does_not_outlive_its_parent),
       cmocka_unit_test(bad_peers_are_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -112,6 +112,14 @@ static void layer(const problem *p, json_int_t l, const char *kernel) {
   free(lse);
 }
 
+/* Writes its process id to the file STUB_PID, by which a test knows that the case has begun. */
+static void tell_pid(void) {
+  FILE *file = fopen(getenv("STUB_PID"), "w");
+  if (file == NULL || fprintf(file, "%d\n", (int)getpid()) < 0 || fclose(file) != 0) {
+    exit(1);
+  }
+}
+
 static json_int_t number(const json_t *attn, const char *key) {
   return json_integer_value(json_object_get(attn, key));
 }
@@ -136,6 +144,14 @@ static void answer(const json_t *request) {
   }
   if (strcmp(kernel, "stub/dies") == 0) {
     abort();
+  }
+  if (strcmp(kernel, "stub/slow") == 0) {
+    tell_pid();
+    sleep(2);
+  }
+  while (strcmp(kernel, "stub/hangs") == 0 && getenv("STUB_PID") != NULL) {
+    tell_pid();
+    pause();
   }
   struct timespec begin;
   struct timespec end;

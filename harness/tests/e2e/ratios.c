@@ -15,23 +15,10 @@
 
 #define STORED BENCH_SOURCE_DIR "/harness/tests/golden/ratios"
 
-/* The whole file; the caller frees. */
-static char *text_of(const char *path) {
-  char *text = calloc(1, 1 << 16);
-  FILE *file = fopen(path, "r");
-  if (file == NULL || text == NULL) {
-    fail_msg("cannot read %s", path);
-  }
-  const size_t bytes = fread(text, 1, (1 << 16) - 1, file);
-  assert_true(bytes > 0);
-  fclose(file);
-  return text;
-}
-
 static void prints(const char *options, const char *file, const char *err) {
   char path[512];
   snprintf(path, sizeof path, STORED "/%s", file);
-  char *expected = text_of(path);
+  char *expected = file_text(path);
   bench_outcome outcome = run_bench("", "ratios %s %s", STORED, options);
   assert_int_equal(outcome.exit_status, 0);
   assert_string_equal(outcome.out, expected);
@@ -52,10 +39,65 @@ static void of_a_named_peer(void **state) {
          "bench ratios: times of ours with no peer's beside them: 3\n");
 }
 
+/* What is left of a burst is told with a peer or without one, and only where it is known. */
+static void of_what_is_sustained(void **state) {
+  (void)state;
+  scratch_file("sweep.csv",
+               "problem_id,status,kernel,variant,backend,device,dtype,scope,direction,layers,batch,"
+               "heads_q,heads_kv,head_dim,seq_q,seq_kv,mask,input,mode,time_ns_median,"
+               "time_ns_ci_lo,time_ns_ci_hi,tflops,fraction_of_ideal,sustained_of_burst\n"
+               "p,ok,flash,avx2,cpu,c,fp32,attention,fwd,1,1,2,2,32,64,64,full,normal,warm,"
+               "1700000,,,1,,\n"
+               "p,ok,flash,avx2,cpu,c,fp32,attention,fwd,1,1,2,2,32,64,64,full,normal,sustained,"
+               "2000000,1990000,2010000,1,,0.85\n"
+               "p,invalid,naive,generic,cpu,c,fp32,attention,fwd,1,1,2,2,32,64,64,full,normal,"
+               "sustained,2000000,,,1,,0.75\n");
+  bench_outcome outcome = run_bench("", "ratios %s", scratch_folder());
+  assert_int_equal(outcome.exit_status, 3);
+  assert_non_null(strstr(outcome.out, "of_burst: time with mode warm / time with mode sustained"));
+  assert_non_null(strstr(outcome.out,
+                         "mode sustained\n    ms  ci_pct  of_burst\n"
+                         "2.0000     0.5     0.850\n"));
+  assert_null(strstr(outcome.out, "0.750"));
+  outcome_free(&outcome);
+  outcome = run_bench("", "ratios %s --csv", scratch_folder());
+  assert_string_equal(outcome.out, "");
+  outcome_free(&outcome);
+}
+
+/* The next peer would flatter ours where it is the fastest whose time cannot be trusted. */
+static void not_of_the_second_best(void **state) {
+  (void)state;
+  static const char rows[] =
+      "problem_id,status,kernel,variant,backend,device,dtype,scope,direction,layers,batch,heads_q,"
+      "heads_kv,head_dim,seq_q,seq_kv,mask,input,mode,time_ns_median,time_ns_ci_lo,time_ns_ci_hi,"
+      "tflops,fraction_of_ideal\n"
+      "p,ok,flash,avx2,cpu,c,fp32,attention,fwd,1,1,2,2,32,64,64,full,normal,warm,2000000,,,1,\n"
+      "p,ok,torch/math,math,cpu,c,fp32,attention,fwd,1,1,2,2,32,64,64,full,normal,warm,9000000,,,1,"
+      "\n"
+      "p,invalid,blas,openblas,cpu,c,fp32,attention,fwd,1,1,2,2,32,64,64,full,normal,warm,%s,,,1,"
+      "\n";
+  char text[2048];
+  snprintf(text, sizeof text, rows, "1900000");
+  scratch_file("sweep.csv", text);
+  bench_outcome outcome = run_bench("", "ratios %s", scratch_folder());
+  assert_int_equal(outcome.exit_status, 3);
+  assert_string_equal(outcome.out, "");
+  assert_non_null(strstr(outcome.err, "times of ours whose fastest peer's row is invalid: 1\n"));
+  outcome_free(&outcome);
+  snprintf(text, sizeof text, rows, "9100000"); /* an invalid row that is not the fastest */
+  scratch_file("sweep.csv", text);
+  outcome = run_bench("", "ratios %s", scratch_folder());
+  assert_int_equal(outcome.exit_status, 0);
+  assert_non_null(strstr(outcome.out, "4.500"));
+  assert_string_equal(outcome.err, "");
+  outcome_free(&outcome);
+}
+
 /* The stored result with one text replaced, as a folder of its own. */
 static void refuses(const char *from, const char *to, const char *options, int status,
                     const char *message) {
-  char *text = text_of(STORED "/sweep.csv");
+  char *text = file_text(STORED "/sweep.csv");
   char *changed = calloc(1, 1 << 17);
   size_t used = 0;
   for (const char *at = text; *at != '\0';) {
@@ -98,6 +140,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(of_the_best_peer),
       cmocka_unit_test(of_a_named_peer),
+      cmocka_unit_test(not_of_the_second_best),
+      cmocka_unit_test(of_what_is_sustained),
       cmocka_unit_test(refuses_what_it_cannot_compare),
       cmocka_unit_test(refuses_bad_usage),
   };

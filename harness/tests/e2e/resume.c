@@ -97,6 +97,21 @@ static void the_ideal_survives_a_resume(void **state) {
   table_free(&table);
 }
 
+/* What is sustained is compared with the burst, which an earlier run made. */
+static void the_burst_survives_a_resume(void **state) {
+  (void)state;
+  const char *one = "--filter kernel=flash,mask=full";
+  char more[256];
+  snprintf(more, sizeof more, "--resume --set 'sweep.modes=[\"sustained\",\"warm\"]' %s", one);
+  assert_int_equal(sweep("burst", CONFIG("64"), "", one, NULL), 0);
+  assert_int_equal(sweep("burst", CONFIG("64"), "", more, NULL), 0);
+  result_table table = read_table(folder_of("burst"), "sweep.csv", &bench_sweep_table);
+  assert_int_equal(table.rows, 2);
+  assert_string_equal(table_field(&table, 1, "mode"), "sustained");
+  assert_string_not_equal(table_field(&table, 1, "sustained_of_burst"), "");
+  table_free(&table);
+}
+
 static void skipped_rows_are_made_when_their_reason_is_gone(void **state) {
   (void)state;
   const char *tight = "--set sweep.budget.memory_fraction=1e-9";
@@ -136,6 +151,28 @@ static void rows_of_another_origin_are_refused(void **state) {
     assert_int_equal(count_rows(name, NULL, NULL), 8);
     assert_int_equal(count_rows(name, columns[i], "elsewhere"), 4);
   }
+}
+
+/* Two builds of one commit with changes of their own differ in nothing but their code. */
+static void rows_of_other_code_are_refused(void **state) {
+  (void)state;
+  char value[128];
+  char script[512];
+  char err[512];
+  assert_int_equal(sweep("code", CONFIG("16"), "", "--filter kernel=flash", NULL), 0);
+  first_field("code", "kernel_hash", value);
+  snprintf(script, sizeof script, "s|%s|0123456789abcdef|", value);
+  edit("code", "sweep.csv", script);
+  /* What this run would not make again stays, and is looked at all the same. */
+  assert_int_equal(sweep("code", CONFIG("16"), "", "--resume --filter kernel=null", err), 3);
+  assert_non_null(strstr(err, "kernel flash with code"));
+  assert_non_null(strstr(err, "0123456789abcdef\", not"));
+  assert_non_null(strstr(err, value));
+  assert_non_null(strstr(err, "--force"));
+  assert_int_equal(count_rows("code", NULL, NULL), 2);
+  assert_int_equal(sweep("code", CONFIG("16"), "", "--resume --force", NULL), 0);
+  assert_int_equal(count_rows("code", NULL, NULL), 4);
+  assert_int_equal(count_rows("code", "kernel_hash", "0123456789abcdef"), 2);
 }
 
 /* Rows that failed or were skipped measured nothing: whose they are does not matter. */
@@ -211,8 +248,10 @@ int main(void) {
       cmocka_unit_test(a_config_may_grow),
       cmocka_unit_test(a_config_may_not_shrink),
       cmocka_unit_test(the_ideal_survives_a_resume),
+      cmocka_unit_test(the_burst_survives_a_resume),
       cmocka_unit_test(skipped_rows_are_made_when_their_reason_is_gone),
       cmocka_unit_test(rows_of_another_origin_are_refused),
+      cmocka_unit_test(rows_of_other_code_are_refused),
       cmocka_unit_test(failures_of_another_origin_are_made_again),
       cmocka_unit_test(another_schema),
       cmocka_unit_test(ctrl_c_finishes_the_row),

@@ -59,6 +59,7 @@ static void calibrated_sweep(void **state) {
   assert_true(measured.read_gb_per_s > 0.1 && measured.write_gb_per_s > 0.1);
   assert_true(measured.copy_gb_per_s > 0.1 && measured.llc_read_gb_per_s > 0.1);
   assert_true(measured.gemm_fp32_tflops > 0);
+  assert_true(measured.fma_fp32_tflops > 0);
   const char *path = scratch_file("roofs.toml", config);
   outcome = run_bench("", "sweep %s --backend cpu --roofs %s -o %s", path, roofs, folder);
   assert_int_equal(outcome.exit_status, 0);

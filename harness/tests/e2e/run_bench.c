@@ -2,6 +2,7 @@
 #include "run_bench.h"
 
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -12,12 +13,13 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <jansson.h>
 
 #include "sinks/csv_table.h"
 
 const char *bench_program = "bench";
 
-static char *slurp(const char *path) {
+char *file_text(const char *path) {
   FILE *file = fopen(path, "r");
   if (file == NULL) {
     return strdup("");
@@ -47,9 +49,9 @@ bench_outcome run_bench(const char *environment, const char *format, ...) {
   bench_outcome outcome = {.exit_status =
                                WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status)};
   snprintf(path, sizeof path, "%s/.out", scratch_folder());
-  outcome.out = slurp(path);
+  outcome.out = file_text(path);
   snprintf(path, sizeof path, "%s/.err", scratch_folder());
-  outcome.err = slurp(path);
+  outcome.err = file_text(path);
   return outcome;
 }
 
@@ -67,6 +69,16 @@ void refuses_usage(const char *const *arguments, size_t count) {
     }
     outcome_free(&outcome);
   }
+}
+
+bool process_ends(pid_t pid) {
+  for (int i = 0; i < 500; i++) {
+    if (kill(pid, 0) != 0) {
+      return true;
+    }
+    usleep(20000);
+  }
+  return false;
 }
 
 static bench_code add_row(void *context, char *const *fields, bench_error *error) {
@@ -112,4 +124,34 @@ void table_free(result_table *table) {
     free(table->fields[i]);
   }
   free(table->fields);
+}
+
+void check_export(const char *folder) {
+  char path[512];
+  snprintf(path, sizeof path, "%s/benchmark.json", folder);
+  json_t *json = json_load_file(path, 0, NULL);
+  const json_t *entries = json_object_get(json, "benchmarks");
+  assert_true(json_is_object(json_object_get(json, "context")));
+  result_table rows = read_table(folder, "sweep.csv", &bench_sweep_table);
+  assert_int_equal(json_array_size(entries), rows.rows);
+  for (size_t i = 0; i < rows.rows; i++) {
+    const json_t *entry = json_array_get(entries, i);
+    const char *name = json_string_value(json_object_get(entry, "name"));
+    char id[16];
+    char mode[32];
+    snprintf(id, sizeof id, "/%.8s/", table_field(&rows, i, "case_id"));
+    snprintf(mode, sizeof mode, "/%s/", table_field(&rows, i, "mode"));
+    assert_non_null(strstr(name, id));
+    assert_non_null(strstr(name, mode));
+    assert_int_equal(json_integer_value(json_object_get(entry, "family_index")), i);
+    if (strcmp(table_field(&rows, i, "status"), "ok") == 0) {
+      const double ms = 1e-6 * strtod(table_field(&rows, i, "time_ns_median"), NULL);
+      const double written = json_number_value(json_object_get(entry, "real_time"));
+      assert_true(written > 0.999999 * ms && written < 1.000001 * ms);
+    } else {
+      assert_non_null(json_object_get(entry, "error_message"));
+    }
+  }
+  table_free(&rows);
+  json_decref(json);
 }

@@ -2,7 +2,9 @@
 #ifndef BENCH_TESTS_RUN_BENCH_H
 #define BENCH_TESTS_RUN_BENCH_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "bench/row.h"
 #include "scratch.h"
@@ -24,6 +26,12 @@ void outcome_free(bench_outcome *outcome);
 /* Asserts that each is bad usage: exit status 2, a word about it, and no output. */
 void refuses_usage(const char *const *arguments, size_t count);
 
+/* Is there no such process, after ten seconds at most? */
+bool process_ends(pid_t pid);
+
+/* A whole file, "" if there is none; the caller frees. */
+char *file_text(const char *path);
+
 /* The table of a result as text fields: table.field[row * columns + column]. */
 typedef struct result_table {
   const bench_table *table;
@@ -35,5 +43,8 @@ const char *table_field(const result_table *table, size_t row, const char *colum
 void table_free(result_table *table);
 /* Rows whose `column` is `value`. */
 size_t table_count(const result_table *table, const char *column, const char *value);
+
+/* Asserts that benchmark.json has the rows of sweep.csv, each once, with their times. */
+void check_export(const char *folder);
 
 #endif

@@ -86,12 +86,12 @@ static void manifest_and_export(void **state) {
   json_t *manifest = json_load_file(path, 0, NULL);
   assert_string_equal(json_string_value(json_object_get(manifest, "state")), "done");
   assert_int_equal(json_integer_value(json_object_get(manifest, "rows_planned")), SMALL_ROWS);
+  const double parent_s = json_real_value(json_object_get(manifest, "parent_cpu_s"));
+  assert_true(parent_s > 0 && parent_s < json_real_value(json_object_get(manifest, "elapsed_s")));
   assert_true(json_is_object(json_object_get(json_object_get(manifest, "machine"), "topology")));
+  assert_true(json_is_string(json_object_get(json_object_get(manifest, "machine"), "blas")));
   json_decref(manifest);
-  snprintf(path, sizeof path, "%s/benchmark.json", folder_of("whole"));
-  json_t *exported = json_load_file(path, 0, NULL);
-  assert_int_equal(json_array_size(json_object_get(exported, "benchmarks")), SMALL_ROWS);
-  json_decref(exported);
+  check_export(folder_of("whole"));
   snprintf(path, sizeof path, "cmp -s %s/config.toml %s/small.toml", folder_of("whole"),
            scratch_folder());
   assert_int_equal(system(path), 0);
@@ -127,7 +127,7 @@ static void a_used_folder_needs_resume(void **state) {
 /* What was done stays, what is missing is added, nothing is there twice. */
 static void resume_completes(void **state) {
   (void)state;
-  assert_int_equal(sweep_small("part", "--filter kernel=flash,seq=16"), 0);
+  assert_int_equal(sweep_small("part", "--filter 'kernel=@(flash|decode),seq=16'"), 0);
   result_table part = read_table(folder_of("part"), "sweep.csv", &bench_sweep_table);
   assert_int_equal(part.rows, 8);
   table_free(&part);
@@ -144,6 +144,18 @@ static void resume_completes(void **state) {
   result_table heads = read_table(folder_of("part"), "heads.csv", &bench_head_table);
   assert_int_equal(heads.rows, 32);
   table_free(&heads);
+  check_export(folder_of("part"));
+}
+
+/* A run that was killed leaves no export, or the one before it: the next makes up for it. */
+static void export_of_lost_runs(void **state) {
+  (void)state;
+  char path[300];
+  assert_int_equal(sweep_small("lost", "--filter seq_q=16"), 0);
+  snprintf(path, sizeof path, "%s/benchmark.json", folder_of("lost"));
+  assert_int_equal(remove(path), 0);
+  assert_int_equal(sweep_small("lost", "--resume"), 0);
+  check_export(folder_of("lost"));
 }
 
 static void shards_add_up(void **state) {
@@ -333,6 +345,21 @@ static void variants_are_chosen(void **state) {
   outcome_free(&outcome);
 }
 
+/* A region that is over at once comes in batches: not a million samples to write down. */
+static void sustained_has_few_samples(void **state) {
+  (void)state;
+  assert_int_equal(
+      sweep_small("sustained",
+                  "--set 'sweep.kernels=[\"null\"]' --filter seq=16,layers=1,mask=full "
+                  "--set 'sweep.modes=[\"sustained\"]'"),
+      0);
+  result_table table = read_table(folder_of("sustained"), "sweep.csv", &bench_sweep_table);
+  assert_int_equal(table.rows, 1);
+  const long samples = strtol(table_field(&table, 0, "samples"), NULL, 10);
+  assert_in_range(samples, 10, 4000);
+  table_free(&table);
+}
+
 static void google_benchmark_drives(void **state) {
   (void)state;
   bench_program = "bench_no_run";
@@ -345,14 +372,23 @@ static void google_benchmark_drives(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(every_row_is_whole),  cmocka_unit_test(manifest_and_export),
-      cmocka_unit_test(ids_repeat),          cmocka_unit_test(a_used_folder_needs_resume),
-      cmocka_unit_test(resume_completes),    cmocka_unit_test(shards_add_up),
-      cmocka_unit_test(stop_and_go_on),      cmocka_unit_test(bad_usage),
-      cmocka_unit_test(cuda_without_a_gpu),  cmocka_unit_test(statistics_by_two_roads),
-      cmocka_unit_test(unwritable_folder),   cmocka_unit_test(dry_run_counts),
-      cmocka_unit_test(lists_print),         cmocka_unit_test(google_benchmark_drives),
+      cmocka_unit_test(every_row_is_whole),
+      cmocka_unit_test(manifest_and_export),
+      cmocka_unit_test(ids_repeat),
+      cmocka_unit_test(a_used_folder_needs_resume),
+      cmocka_unit_test(resume_completes),
+      cmocka_unit_test(export_of_lost_runs),
+      cmocka_unit_test(shards_add_up),
+      cmocka_unit_test(stop_and_go_on),
+      cmocka_unit_test(bad_usage),
+      cmocka_unit_test(cuda_without_a_gpu),
+      cmocka_unit_test(statistics_by_two_roads),
+      cmocka_unit_test(unwritable_folder),
+      cmocka_unit_test(dry_run_counts),
+      cmocka_unit_test(lists_print),
+      cmocka_unit_test(google_benchmark_drives),
       cmocka_unit_test(variants_are_chosen),
+      cmocka_unit_test(sustained_has_few_samples),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

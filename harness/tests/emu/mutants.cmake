@@ -125,8 +125,12 @@ bench_emu_mutant(flash_sm90_early_scores cuda/flash_sm90_loop.h
   "wgmma_wait<Plan::OVERLAPS ? 1 : 0>()" "wgmma_wait<2>()" cuda/flash_sm90.cu)
 bench_emu_mutant(flash_sm90_lost_turn cuda/flash_sm90_loop.h "Plan::GROUPS == 2 || group == 0"
   "group == 1" cuda/flash_sm90.cu)
-bench_emu_mutant(flash_sm90_forth_and_back cuda/flash_sm90_loop.h "work_pipes<Plan>() - 1 - own"
-  "work_pipes<Plan>() - own" cuda/flash_sm90.cu)
+bench_emu_mutant(flash_sm90_queue_first cuda/flash_sm90_queue.h
+  "queue_pipes<Plan>() + (int)atomic_add" "(int)atomic_add" cuda/flash_sm90.cu)
+bench_emu_mutant(flash_sm90_queue_left cuda/flash_sm90_queue.h "queue_pipes<Plan>() - 1"
+  "queue_pipes<Plan>()" cuda/flash_sm90.cu)
+bench_emu_mutant(flash_sm90_queue_overrun cuda/flash_sm90_queue.h
+  "mbar_wait(channel_empty(places), places.parity ^ 1);" "" cuda/flash_sm90.cu)
 bench_emu_mutant(flash_sm90_key_head cuda/flash_sm90_loop.h "walk.rows.head / work.shape.group"
   "walk.rows.head" cuda/flash_sm90.cu)
 bench_emu_mutant(flash_sm90_operand_step cuda/flash_sm90_product.h
@@ -164,11 +168,11 @@ bench_emu_mutant(sparse_sm90_tile_ahead cuda/flash_sm90_walk.h
 bench_emu_mutant(sparse_sm90_block_begin cuda/flash_sm90_walk.h "tile.key - walk.next.part * KEYS"
   "tile.key - KEYS" cuda/sparse_sm90.cu)
 bench_emu_mutant(sparse_sm90_shared_pipe cuda/flash_sm90_loop.h
-  "channels_at<Plan>(memory + pipe * Plan::PIPE_BYTES), pipe," "channels_at<Plan>(memory), pipe,"
+  "channels_at<Plan>(memory + pipe * Plan::PIPE_BYTES), group" "channels_at<Plan>(memory), group"
   cuda/sparse_sm90.cu)
 bench_emu_mutant(sparse_sm90_wide_rows cuda/sparse_sm90.cu "launch->blocks->block % 128 == 0"
   "launch->blocks->block % 64 == 0")
 bench_emu_mutant(sparse_sm90_last_row cuda/sparse_sm90.cu
   "rows.row + block_rows, shape.seq_q) - 1" "rows.row + block_rows, shape.seq_q) - 2")
 bench_emu_mutant(sparse_sm90_bins cuda/sparse_order.h
-  "launch->workspace) + sparse_order_rows(attn)" "launch->workspace)" cuda/sparse_sm90.cu)
+  "(memory) + sparse_order_rows(attn)" "(memory)" cuda/sparse_sm90.cu)

@@ -1,5 +1,6 @@
 /* Kernels that are right when they are verified and cheat when they are timed: every one is found,
- * in every mode, and an honest one beside them is not. */
+ * in every mode, and an honest one beside them is not. A row drawn at random can happen to be one
+ * that a cheat looks at: there must be time for more than a few samples on a busy machine. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -39,7 +40,7 @@ static void sweep_cheats(const char *worker, const char *name, const char *modes
   char environment[512];
   snprintf(config, sizeof config,
            "[sweep]\nname = \"cheats\"\nkernels = [\"naive\"]\nmodes = [%s]\n"
-           "budget = { case_s = 0.1 }\n"
+           "budget = { case_s = 0.3 }\n"
            "[[grid]]\nseq = [8, 13, 16, 17, 18, 19, 20, 23, 24, 29, 30, 31, 32, 37, 64]\n"
            "heads = [2]\nhead_dim = [32]\nmask = [\"causal\"]\n",
            modes);

@@ -1,5 +1,6 @@
 /* The real worker on a cpu backend of which something is false: the clock runs FALSE_CLOCK times as
- * fast, or, with FALSE_FLUSH, the cache is not emptied. Linked with --wrap=bench_backend_find. */
+ * fast, the last-level cache has FALSE_LLC bytes, or, with FALSE_FLUSH, it is not emptied. Linked
+ * with --wrap=bench_backend_find. */
 #include <stdlib.h>
 
 #include "backends/cpu.h"
@@ -21,6 +22,15 @@ static bench_code leave_cache(bench_context *context, bench_error *error) {
   return BENCH_OK;
 }
 
+static int64_t false_llc;
+
+static const bench_device *false_device(const bench_context *context) {
+  static bench_device device;
+  device = *bench_backend_cpu()->device(context);
+  device.llc_bytes = false_llc;
+  return &device;
+}
+
 const bench_backend *__wrap_bench_backend_find(const char *name, bench_error *why_not) {
   static bench_backend faulty;
   (void)name;
@@ -30,6 +40,11 @@ const bench_backend *__wrap_bench_backend_find(const char *name, bench_error *wh
   if (wish != NULL) {
     speed = strtod(wish, NULL);
     faulty.timer_stop = false_stop;
+  }
+  const char *llc = getenv("FALSE_LLC");
+  if (llc != NULL) {
+    false_llc = strtoll(llc, NULL, 10);
+    faulty.device = false_device;
   }
   if (getenv("FALSE_FLUSH") != NULL) {
     faulty.flush_cache = leave_cache;

@@ -176,6 +176,37 @@ static void oom_forbids_larger_cases(void **state) {
   table_free(&table);
 }
 
+/* Samples that drift make the row invalid, where nobody allows it: the time and the samples stay
+ * for whoever wants to look, and the sweep says that it failed. Stolen time is found out first. */
+static void drifting_samples_make_an_invalid_row(void **state) {
+  (void)state;
+  char path[256];
+  snprintf(path, sizeof path, "%s/drift", scratch_folder());
+  bench_outcome outcome =
+      run_bench("env -u BENCH_UNSTEADY BENCH_FAULT=drift@1", "sweep %s --backend cpu -o %s",
+                scratch_file("drift.toml",
+                             "[sweep]\nname = \"drift\"\nkernels = [\"null\"]\nmodes = [\"warm\"]\n"
+                             "budget = { case_s = 0.5 }\n[[grid]]\nseq = [64]\nheads = [2]\n"
+                             "head_dim = [32]\n"),
+                path);
+  assert_int_equal(outcome.exit_status, 1);
+  assert_non_null(strstr(outcome.err, "1 invalid"));
+  outcome_free(&outcome);
+  result_table table = read_table(path, "sweep.csv", &bench_sweep_table);
+  result_table samples = read_table(path, "samples.csv", &bench_sample_table);
+  assert_int_equal(table.rows, 1);
+  assert_string_equal(table_field(&table, 0, "status"), "invalid");
+  const bool stolen = strtod(table_field(&table, 0, "steal_pct"), NULL) > 10;
+  assert_non_null(strstr(table_field(&table, 0, "reason"),
+                         stolen ? "the hypervisor took" : "the samples drift"));
+  assert_true(strtod(table_field(&table, 0, "time_ns_median"), NULL) > 0);
+  assert_true(strtod(table_field(&table, 0, "drift"), NULL) > 0.03);
+  assert_true(samples.rows > 1);
+  assert_int_equal(samples.rows, atoi(table_field(&table, 0, "samples")));
+  table_free(&samples);
+  table_free(&table);
+}
+
 static void bad_fault_lists(void **state) {
   (void)state;
   static const char *const bad[][2] = {
@@ -200,6 +231,7 @@ int main(void) {
       cmocka_unit_test(resume_does_only_what_failed),
       cmocka_unit_test(the_samples_are_of_the_rows),
       cmocka_unit_test(oom_forbids_larger_cases),
+      cmocka_unit_test(drifting_samples_make_an_invalid_row),
       cmocka_unit_test(bad_fault_lists),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

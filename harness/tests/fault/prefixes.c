@@ -1,7 +1,8 @@
 /* The logic of --resume over every prefix of a recorded run: a run is recorded write by write, and
  * for each number of bytes that may have reached the folder when it was killed, the resume must
  * keep what was whole and settled, make the rest again, and end with the same rows, heads and
- * samples. The same for kills inside the resume. No worker takes part: what it would say is made up
+ * samples. The same for kills inside the resume, and for power cuts that leave the rows and lose
+ * the end of the heads or samples behind them. No worker takes part: what it would say is made up
  * here. */
 #include <fcntl.h>
 #include <inttypes.h>
@@ -178,6 +179,15 @@ static void record(void) {
   recording = false;
 }
 
+/* Of one file of the recorded run, or of all (FILES). */
+static size_t recorded_bytes(int file) {
+  size_t bytes = 0;
+  for (size_t i = 0; i < write_count; i++) {
+    bytes += file == FILES || writes[i].file == file ? writes[i].bytes : 0;
+  }
+  return bytes;
+}
+
 /* The folder as it was after so many bytes of the recorded run, with *rows whole rows. */
 static void lay_out(size_t bytes, size_t *rows) {
   int fds[FILES];
@@ -266,10 +276,7 @@ static void every_prefix(void **state) {
   (void)state;
   make_plan();
   record();
-  size_t total = 0;
-  for (size_t i = 0; i < write_count; i++) {
-    total += writes[i].bytes;
-  }
+  const size_t total = recorded_bytes(FILES);
   for (size_t bytes = 0; bytes <= total; bytes++) {
     size_t rows;
     lay_out(bytes, &rows);
@@ -280,6 +287,34 @@ static void every_prefix(void **state) {
     check_whole();
   }
   printf("%zu prefixes of %zu writes\n", total + 1, write_count);
+}
+
+/* Cuts the last bytes off a file that was laid out whole. */
+static void lose_tail(int file, size_t bytes) {
+  char path[300];
+  const size_t whole = recorded_bytes(file);
+  snprintf(path, sizeof path, "%s/%s", folder_of("cut"), names[file]);
+  assert_int_equal(truncate(path, (off_t)(bytes < whole ? whole - bytes : 0)), 0);
+}
+
+/* The kernel writes files back in any order: the rows may be on the disk before what they stand
+ * for. Heads alone, samples alone and both are cut, by every number of bytes. */
+static void every_tail_lost(void **state) {
+  (void)state;
+  enum { HEADS_FILE = 1, SAMPLES_FILE = 2 }; /* of `names`, and bits of `files` */
+  size_t most = recorded_bytes(HEADS_FILE);
+  most = recorded_bytes(SAMPLES_FILE) > most ? recorded_bytes(SAMPLES_FILE) : most;
+  for (size_t bytes = 1; bytes <= most; bytes++) {
+    for (int files = HEADS_FILE; files <= (HEADS_FILE | SAMPLES_FILE); files++) {
+      size_t rows;
+      lay_out(recorded_bytes(FILES), &rows);
+      lose_tail(HEADS_FILE, (files & HEADS_FILE) != 0 ? bytes : 0);
+      lose_tail(SAMPLES_FILE, (files & SAMPLES_FILE) != 0 ? bytes : 0);
+      resume_and_finish(SIZE_MAX);
+      check_whole();
+    }
+  }
+  printf("%zu lost tails\n", 3 * most);
 }
 
 /* A resume that is itself killed, after so many bytes in steps of STEP. */
@@ -318,6 +353,7 @@ static void every_resume_cut_again(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(every_prefix),
+      cmocka_unit_test(every_tail_lost),
       cmocka_unit_test(every_resume_cut_again),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

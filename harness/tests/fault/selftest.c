@@ -54,6 +54,15 @@ static void finds_what_is_false(void **state) {
   }
 }
 
+/* Reading is quick only of what the cache holds. */
+static void reads_what_the_cache_holds(void **state) {
+  (void)state;
+  bench_outcome outcome =
+      run_bench("FALSE_LLC=196608 BENCH_WORKER='" FALSE_WORKER "'", "selftest --backend cpu");
+  assert_non_null(strstr(outcome.out, " 96 KiB are read"));
+  outcome_free(&outcome);
+}
+
 static void refuses_bad_usage(void **state) {
   (void)state;
   static const char *const arguments[] = {"selftest --device x", "selftest extra",
@@ -66,6 +75,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(passes_here),
       cmocka_unit_test(finds_what_is_false),
+      cmocka_unit_test(reads_what_the_cache_holds),
       cmocka_unit_test(refuses_bad_usage),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

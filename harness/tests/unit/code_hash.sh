@@ -29,7 +29,8 @@ debug=$(hash "$scratch/here" -g)
 
 fast=$(hash "$scratch/here" -O1)
 [ "$here" != "$fast" ] || { echo "other code has the same hash"; exit 1; }
-sed -i '0,/[0-9]\.[0-9]\{4,\}/s/\([0-9]\.[0-9]*\)[0-9]\([^0-9]\)/\17\2/' "$scratch/here/cpu/exp2.h"
+# The leading digit of the first constant: a last one may vanish when the compiler rounds to a float.
+sed -i '0,/0\.[0-9]\{4,\}/s/0\.\([0-9]\{4,\}\)/0.1\1/' "$scratch/here/cpu/exp2.h"
 cmp -s "$scratch/here/cpu/exp2.h" "$source/kernels/cpu/exp2.h" && { echo "nothing to change"; exit 1; }
 constant=$(hash "$scratch/here")
 [ "$here" != "$constant" ] || { echo "another constant has the same hash"; exit 1; }

@@ -16,6 +16,15 @@
 #include "run_bench.h"
 #include "sinks/csv.h"
 
+static bool no_memory; /* for what grows */
+
+void *__real_realloc(void *old, size_t bytes);
+void *__wrap_realloc(void *old, size_t bytes);
+
+void *__wrap_realloc(void *old, size_t bytes) {
+  return no_memory ? NULL : __real_realloc(old, bytes);
+}
+
 static void append_text(const char *path, const char *text) {
   FILE *file = fopen(path, "a");
   assert_non_null(file);
@@ -91,6 +100,39 @@ static void full_disk(void **state) {
   assert_non_null(strstr(error.message, "No space left"));
 }
 
+/* Without memory for a row none of it is written, the run ends with exit status 4, and what was
+ * there stays. */
+static void no_memory_for_a_row(void **state) {
+  (void)state;
+  bench_csv *csv;
+  bench_error error = {0};
+  bench_sample_row row;
+  bench_table_clear(&bench_sample_table, &row);
+  bench_text_copy(row.case_id, sizeof row.case_id, "first");
+  no_memory = true;
+  assert_int_equal(bench_csv_open(scratch_folder(), "memory.csv", &bench_sample_table,
+                                  BENCH_CSV_FRESH, &csv, &error),
+                   BENCH_ERR_ENV);
+  no_memory = false;
+  assert_int_equal(bench_csv_open(scratch_folder(), "memory.csv", &bench_sample_table,
+                                  BENCH_CSV_FRESH, &csv, &error),
+                   BENCH_OK);
+  assert_int_equal(bench_csv_append(csv, &row, &error), BENCH_OK);
+  no_memory = true;
+  for (int i = 0; i < 100; i++) { /* more than the file's buffer has room for */
+    bench_csv_add(csv, &row);
+  }
+  const bench_code code = bench_csv_flush(csv, &error);
+  no_memory = false;
+  assert_int_equal(bench_exit_status(code), 4);
+  assert_non_null(strstr(error.message, "memory.csv: no memory for its rows"));
+  assert_int_equal(bench_csv_append(csv, &row, &error), BENCH_OK);
+  assert_int_equal(bench_csv_close(csv, &error), BENCH_OK);
+  result_table table = read_table(scratch_folder(), "memory.csv", &bench_sample_table);
+  assert_int_equal(table.rows, 2);
+  table_free(&table);
+}
+
 /* A real reads back as the same number, and is not longer than needed. */
 static void reals_are_exact(void **state) {
   (void)state;
@@ -102,10 +144,52 @@ static void reals_are_exact(void **state) {
     row.time_ns = values[i];
     assert_true(strtod(bench_field_format(column, &row, text), NULL) == values[i]);
   }
-  row.time_ns = 0.1;
-  assert_string_equal(bench_field_format(column, &row, text), "0.1");
+  const struct {
+    double value;
+    const char *text;
+  } shortest[] = {
+      {0.1, "0.1"},
+      {0.30000000000000004, "0.30000000000000004"},
+      {-3, "-3"},
+      {-0.05, "-0.05"},
+      {-0.0, "-0"},
+      {100, "100"},
+      {2866.123, "2866.123"},
+      {2866.12, "2866.12"},
+      {0.001, "0.001"},
+      {0.0001, "0.0001"},
+      {999999999999.999, "999999999999.999"},
+      {1234567890123.25, "1234567890123.25"},
+      {1e15, "1e+15"},
+  };
+  for (size_t i = 0; i < sizeof shortest / sizeof shortest[0]; i++) {
+    row.time_ns = shortest[i].value;
+    assert_string_equal(bench_field_format(column, &row, text), shortest[i].text);
+  }
   row.time_ns = INFINITY;
   assert_string_equal(bench_field_format(column, &row, text), "");
+}
+
+static void integers(void **state) {
+  (void)state;
+  const bench_column *column = bench_table_find(&bench_sample_table, "index");
+  const struct {
+    int64_t value;
+    const char *text;
+  } each[] = {
+      {0, "0"},
+      {-1, "-1"},
+      {10, "10"},
+      {INT64_MAX, "9223372036854775807"},
+      {INT64_MIN + 1, "-9223372036854775807"},
+      {BENCH_MISSING_INT, ""},
+  };
+  bench_sample_row row;
+  char text[BENCH_FIELD_TEXT_MAX];
+  for (size_t i = 0; i < sizeof each / sizeof each[0]; i++) {
+    row.index = each[i].value;
+    assert_string_equal(bench_field_format(column, &row, text), each[i].text);
+  }
 }
 
 /* Text that is too long is cut between characters. */
@@ -124,7 +208,9 @@ int main(void) {
       cmocka_unit_test(torn_line_is_cut),
       cmocka_unit_test(foreign_header_is_refused),
       cmocka_unit_test(full_disk),
+      cmocka_unit_test(no_memory_for_a_row),
       cmocka_unit_test(reals_are_exact),
+      cmocka_unit_test(integers),
       cmocka_unit_test(text_is_cut_at_a_character),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -71,7 +71,16 @@ static void empty_blocks_are_not_touched(void **state) {
   check_touched("topk:blocks=2:size=64", 32, 3);
 }
 
-/* The workspace begins with the order of the block rows of each pattern. */
+/* The workspace ends with the order of the block rows of each pattern, and behind it what it was
+ * counted with: for each pattern, how many rows keep 0 blocks, 1 block, ... all columns. */
+static const int32_t *order_in(const void *workspace, const bench_attn *attn,
+                               const bench_blocklist *list) {
+  const int64_t columns = (list->seq_kv + list->block - 1) / list->block;
+  const int64_t words = list->patterns * (list->rows + columns + 1);
+  return (const int32_t *)((const char *)workspace + kernel->workspace_bytes(attn, &device)) -
+         words;
+}
+
 static void heavy_rows_come_first(void **state) {
   (void)state;
   const bench_attn attn =
@@ -80,7 +89,7 @@ static void heavy_rows_come_first(void **state) {
   bench_blocklist list = list_of(&attn, &t);
   void *workspace = workspace_of(&attn);
   launch(&attn, &list, &t, workspace);
-  const int32_t *order = workspace;
+  const int32_t *order = order_in(workspace, &attn, &list);
   bool *seen = calloc((size_t)list.rows, sizeof *seen);
   assert_non_null(seen);
   int64_t before = INT64_MAX;

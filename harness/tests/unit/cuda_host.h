@@ -49,7 +49,7 @@ static inline bench_attn problem(const char *mask, int64_t batch, int64_t heads_
 /* Memory full of NaN, so that what is not written is seen. */
 static inline void *allocate(int64_t count, size_t each) {
   const size_t bytes = (size_t)count * each;
-  void *memory = malloc(bytes > 0 ? bytes : 1);
+  void *memory = aligned_alloc(64, bytes > 0 ? (bytes + 63) / 64 * 64 : 64);
   if (memory == NULL) {
     abort();
   }

@@ -21,6 +21,9 @@ static char asked[1024]; /* words, one for each call */
 static cuda_probe_page *page;
 static bool host_waits; /* the hold runs into its limit */
 static bool launch_fails;
+static int l2_bytes;
+static size_t bytes_set; /* by the last cudaMemsetAsync */
+static size_t bytes_copied;
 
 static void note(const char *word) {
   const size_t length = strlen(asked);
@@ -72,7 +75,8 @@ bench_code cuda_probe_delay(void *stream, uint64_t time_ns) {
   note("delay");
   return BENCH_OK;
 }
-bench_code cuda_probe_read(void *stream, int sm_count, const void *from, size_t bytes, void *sink) {
+bench_code cuda_probe_read(void *stream, int sm_count, const void *from, size_t bytes, int passes,
+                           void *sink) {
   (void)stream;
   (void)sm_count;
   (void)from;
@@ -122,7 +126,7 @@ cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *properties, int devic
   (void)device;
   memset(properties, 0, sizeof *properties);
   properties->multiProcessorCount = 4;
-  properties->l2CacheSize = 1 << 20;
+  properties->l2CacheSize = l2_bytes;
   return cudaSuccess;
 }
 cudaError_t cudaDriverGetVersion(int *version) {
@@ -192,9 +196,22 @@ QUIET(cudaEventDestroy, (cudaEvent_t e))
 QUIET(cudaStreamDestroy, (cudaStream_t s))
 QUIET(cudaStreamCreateWithFlags, (cudaStream_t * s, unsigned flags))
 QUIET(cudaMemGetInfo, (size_t * f, size_t *total))
-QUIET(cudaMemsetAsync, (void *to, int value, size_t bytes, cudaStream_t s))
-QUIET(cudaMemcpyAsync,
-      (void *to, const void *from, size_t bytes, enum cudaMemcpyKind kind, cudaStream_t s))
+cudaError_t cudaMemsetAsync(void *to, int value, size_t bytes, cudaStream_t s) {
+  (void)to;
+  (void)value;
+  (void)s;
+  bytes_set = bytes;
+  return cudaSuccess;
+}
+cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, enum cudaMemcpyKind kind,
+                            cudaStream_t s) {
+  (void)to;
+  (void)from;
+  (void)kind;
+  (void)s;
+  bytes_copied += bytes;
+  return cudaSuccess;
+}
 
 static const bench_backend *cuda;
 static bench_context *context;
@@ -203,6 +220,7 @@ static int open_device(void **state) {
   (void)state;
   bench_error error;
   host_waits = launch_fails = false;
+  l2_bytes = 1 << 20;
   page = NULL;
   cuda = bench_backend_plugin();
   assert_int_equal(cuda->open(0, 0, &context, &error), BENCH_OK);
@@ -254,14 +272,22 @@ static void a_fault_lets_go(void **state) {
   assert_string_equal(asked, "hold stamp0 wait");
 }
 
-static void an_expired_hold_is_the_last(void **state) {
+static void an_expired_hold_is_the_last_until_asked(void **state) {
   (void)state;
   double time_ns;
+  region(&time_ns);
+  assert_false(cuda->hold_expired(context));
   host_waits = true;
   region(&time_ns);
   asked[0] = '\0';
   region(&time_ns);
   assert_string_equal(asked, "stamp0 start kernel stop stamp1 wait");
+  assert_true(cuda->hold_expired(context));
+  host_waits = false;
+  asked[0] = '\0';
+  region(&time_ns);
+  assert_string_equal(asked, "hold stamp0 start kernel stop stamp1 wait");
+  assert_false(cuda->hold_expired(context));
 }
 
 static void graph_of_launches(void **state) {
@@ -277,12 +303,34 @@ static void graph_of_launches(void **state) {
   assert_string_equal(asked, "begin kernel end instantiate destroy upload graph free");
 }
 
+/* Of a device that does not tell how large its cache is, too. */
+static void a_flush_is_twice_the_cache(void **state) {
+  (void)state;
+  static const struct {
+    int told;
+    size_t cache;
+  } devices[] = {{6 << 20, 6 << 20}, {0, BENCH_LLC_PRESUMED_BYTES}};
+  for (int i = 0; i < 2; i++) {
+    bench_error error;
+    cuda->close(context);
+    asked[0] = '\0';
+    l2_bytes = devices[i].told;
+    assert_int_equal(cuda->open(0, 0, &context, &error), BENCH_OK);
+    bytes_copied = 0;
+    assert_int_equal(cuda->flush_cache(context, &error), BENCH_OK);
+    assert_int_equal(bytes_set, 2 * devices[i].cache);
+    assert_int_equal(bytes_copied, 2 * devices[i].cache);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(held_until_all_is_enqueued, open_device, close_device),
       cmocka_unit_test_setup_teardown(a_fault_lets_go, open_device, close_device),
-      cmocka_unit_test_setup_teardown(an_expired_hold_is_the_last, open_device, close_device),
+      cmocka_unit_test_setup_teardown(an_expired_hold_is_the_last_until_asked, open_device,
+                                      close_device),
       cmocka_unit_test_setup_teardown(graph_of_launches, open_device, close_device),
+      cmocka_unit_test_setup_teardown(a_flush_is_twice_the_cache, open_device, close_device),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -53,7 +53,7 @@ static void splits_keep_their_rules(void **state) {
           assert_in_range(splits, 1, DECODE_SPLITS_MAX);
           if (splits > 1) {
             assert_true(units <= DECODE_COUNTERS);
-            assert_true(units * splits <= slots);
+            assert_true(units * splits < DECODE_WAVES * slots + units);
             assert_true(2 * splits <= tiles);
             assert_true(splits * splits * rows <= tiles * key_tile);
           }
@@ -67,7 +67,8 @@ static void splits_keep_their_rules(void **state) {
 static void splits_are_as_many_as_allowed(void **state) {
   (void)state;
   assert_int_equal(decode_splits(8, 4, 128, 64, 264), 33);     /* a wave: 264 / 8 */
-  assert_int_equal(decode_splits(140, 4, 128, 64, 264), 1);    /* a second wave would wait */
+  assert_int_equal(decode_splits(140, 4, 128, 64, 264), 8);    /* four waves, not half of one */
+  assert_int_equal(decode_splits(512, 8, 128, 64, 264), 3);    /* nor nearly two */
   assert_int_equal(decode_splits(8, 1, 15, 64, 264), 7);       /* two tiles each */
   assert_int_equal(decode_splits(8, 16, 128, 64, 264), 22);    /* 22 * 22 * 16 <= 8192 */
   assert_int_equal(decode_splits(1, 1, 100000, 64, 264), 128); /* weights */

@@ -1,9 +1,11 @@
 /* The CPU backend's matrix products, by OpenBLAS: right for any number of threads and any layout.
  */
+#include "backends/cpu_features.h"
 #include "backends/cpu_gemm.h"
 #include "bench/blas.h"
 #include "gemm_cases.h"
 #include "mask_shapes.h"
+#include "platform/blas_core.h"
 
 typedef struct multiplier {
   int threads;
@@ -21,6 +23,27 @@ static int need_openblas(void **state) {
     skip();
   }
   return 0;
+}
+
+/* What OpenBLAS falls back to is replaced by what the CPU can do, and nothing else is. */
+static void unknown_cpu(void **state) {
+  (void)state;
+  assert_string_equal(bench_blas_core_instead("Prescott", true, true), "SkylakeX");
+  assert_string_equal(bench_blas_core_instead("Prescott", true, false), "Haswell");
+  assert_null(bench_blas_core_instead("Prescott", false, false));
+  assert_null(bench_blas_core_instead("Zen", true, true));
+  assert_null(bench_blas_core_instead("", true, true)); /* a build for one CPU only */
+}
+
+/* No kernels of a Pentium 4 where there is AVX2, unless they were asked for. */
+static void kernels_of_this_cpu(void **state) {
+  (void)state;
+  assert_non_null(strstr(bench_blas_config(), "OpenBLAS"));
+  bench_device device = {0};
+  bench_cpu_features(&device);
+  if (getenv("OPENBLAS_CORETYPE") == NULL && device.has_avx2) {
+    assert_null(strstr(bench_blas_config(), "Prescott"));
+  }
 }
 
 static void products_are_right(void **state) {
@@ -124,6 +147,8 @@ static void large_products_are_right(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(unknown_cpu),
+      cmocka_unit_test_setup(kernels_of_this_cpu, need_openblas),
       cmocka_unit_test_setup(products_are_right, need_openblas),
       cmocka_unit_test_setup(any_layout_is_right, need_openblas),
       cmocka_unit_test_setup(large_products_are_right, need_openblas),

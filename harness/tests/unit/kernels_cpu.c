@@ -3,28 +3,59 @@
 
 static int skipped_for_openblas;
 
-/* All kernels but null, which computes nothing. */
-static void run_kernels(const bench_attn *attn, int threads) {
+static bool says(const char *why_not, const char *part) {
+  return why_not != NULL && strstr(why_not, part) != NULL;
+}
+
+/* True if the kernel takes the problem; fails if it has no good reason not to. */
+static bool takes(const bench_kernel *kernel, const bench_attn *attn) {
   const bench_device device = this_device();
-  problem p;
-  problem_init(&p, attn);
+  const char *why_not = kernel->why_not(attn, &device);
+  if (says(why_not, "there is nothing to skip")) {
+    assert_string_equal(kernel->family, "sparse");
+    assert_int_equal(attn->mask.kind, BENCH_MASK_STRIDED);
+  } else if (says(why_not, "bf16 only")) {
+    assert_int_not_equal(attn->dtype, BENCH_BF16);
+  } else if (says(why_not, "for more than 4 query rows")) {
+    assert_true(attn->heads_q / attn->heads_kv * attn->seq_q <= 4);
+  } else if (why_not != NULL && !says(why_not, "this CPU lacks")) {
+    assert_non_null(strstr(why_not, "OpenBLAS"));
+    skipped_for_openblas++;
+  }
+  return why_not == NULL;
+}
+
+static void run_those_that_take(const bench_attn *attn, int threads, bool bf16_alone) {
+  bench_attn fp32 = *attn;
+  fp32.dtype = BENCH_FP32;
+  const bench_device device = this_device();
+  problem p = {0};
+  bool made = false;
   for (size_t i = 0; i < bench_kernels_cpu_count; i++) {
     const bench_kernel *kernel = bench_kernels_cpu[i].kernel;
-    if (strcmp(kernel->family, "null") == 0) {
+    if (strcmp(kernel->family, "null") == 0 || !takes(kernel, attn) ||
+        (bf16_alone && !says(kernel->why_not(&fp32, &device), "bf16 only"))) {
       continue;
     }
-    const char *why_not = kernel->why_not(attn, &device);
-    if (why_not == NULL) {
-      run_kernel(&p, kernel, threads);
-    } else if (strstr(why_not, "there is nothing to skip") != NULL) {
-      assert_string_equal(kernel->family, "sparse");
-      assert_int_equal(attn->mask.kind, BENCH_MASK_STRIDED);
-    } else if (strstr(why_not, "this CPU lacks") == NULL) {
-      assert_non_null(strstr(why_not, "OpenBLAS"));
-      skipped_for_openblas++;
+    if (!made) {
+      problem_init(&p, attn);
+      made = true;
     }
+    run_kernel(&p, kernel, threads);
   }
-  problem_free(&p);
+  if (made) {
+    problem_free(&p);
+  }
+}
+
+/* All kernels but null, which computes nothing. Those that take bf16 alone get every case in it. */
+static void run_kernels(const bench_attn *attn, int threads) {
+  bench_attn bf16 = *attn;
+  bf16.dtype = BENCH_BF16;
+  run_those_that_take(attn, threads, false);
+  if (attn->dtype != BENCH_BF16) {
+    run_those_that_take(&bf16, threads, true);
+  }
 }
 
 static const struct {

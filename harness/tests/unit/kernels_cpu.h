@@ -17,6 +17,7 @@
 
 #include <cmocka.h>
 
+#include "backends/cpu_features.h"
 #include "backends/kernel_tables.h"
 #include "bench/input.h"
 #include "bench/kernel.h"
@@ -27,12 +28,7 @@ enum { GUARD = 256, THREADS = 3, FREE_BLOCK = 24 };
 
 static bench_device this_device(void) {
   bench_device device = {.backend = "cpu", .threads = THREADS};
-#ifdef __x86_64__
-  device.has_avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-  device.has_avx512 = device.has_avx2 && __builtin_cpu_supports("avx512f") &&
-                      __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-                      __builtin_cpu_supports("avx512vl");
-#endif
+  bench_cpu_features(&device);
   return device;
 }
 
@@ -49,6 +45,14 @@ static char *guarded(size_t bytes) {
   char *memory = allocate(bytes + 2 * GUARD);
   memset(memory, 0xa5, bytes + 2 * GUARD);
   return memory + GUARD;
+}
+
+/* As a launch finds it: zeros, behind which everything is NaN. */
+static char *workspace(size_t bytes) {
+  char *memory = guarded(bytes);
+  memset(memory, 0xff, bytes);
+  memset(memory, 0, bytes < BENCH_WORKSPACE_ZEROED ? bytes : BENCH_WORKSPACE_ZEROED);
+  return memory;
 }
 
 static bool guards_intact(const char *memory, size_t bytes) {
@@ -209,7 +213,7 @@ static void run_kernel(const problem *p, const bench_kernel *kernel, int threads
       kernel->workspace_bytes != NULL ? kernel->workspace_bytes(attn, &device) : 0;
   char *o = guarded(o_bytes);
   char *lse = guarded(lse_bytes);
-  char *work = guarded(work_bytes);
+  char *work = workspace(work_bytes);
   bench_blocklist list = {0};
   const bench_blocklist *blocks = has_list(attn) ? &p->list : NULL;
   if (kernel->wants_blocks && bench_mask_block(attn) == 0) {

@@ -55,6 +55,24 @@ static void counts_and_order(void **state) {
   bench_config_free(&config);
 }
 
+/* What it is measured by is known when it is its turn. */
+static void sustained_comes_last(void **state) {
+  (void)state;
+  bench_config config;
+  bench_plan plan;
+  build(
+      "[sweep]\nname = \"t\"\nkernels = [\"null\"]\nmodes = [\"graph\", \"sustained\", "
+      "\"warm\", \"cold\"]\n[[grid]]\nseq = [16]\nheads = [2]\nhead_dim = [32]\n",
+      &config, &plan);
+  static const bench_mode expected[] = {BENCH_MODE_GRAPH, BENCH_MODE_WARM, BENCH_MODE_COLD,
+                                        BENCH_MODE_SUSTAINED};
+  assert_int_equal(plan.mode_count, BENCH_MODE_COUNT);
+  assert_memory_equal(plan.modes, expected, sizeof expected);
+  assert_int_equal(bench_plan_rows(&plan), BENCH_MODE_COUNT);
+  bench_plan_free(&plan);
+  bench_config_free(&config);
+}
+
 static void one_problem_once(void **state) {
   (void)state;
   bench_config config;
@@ -198,12 +216,35 @@ static void layers_fill_five_caches(void **state) {
   assert_int_equal(bench_layers_distinct(&attn, 1), 100);
 }
 
+/* A launch of mode graph reads copies that fill the last-level cache five times, beside the case's
+ * own tensors; what the memory is, one must know. */
+static void graph_needs_room_for_its_copies(void **state) {
+  (void)state;
+  const int64_t mib = INT64_C(1) << 20;
+  bench_target small = {.device = {.mem_bytes = 1000 * mib, .llc_bytes = 100 * mib}};
+  bench_case planned = {.mem_predicted_bytes = 500 * mib};
+  assert_null(bench_plan_why_not(&planned, BENCH_MODE_GRAPH, &small));
+  planned.mem_predicted_bytes++;
+  assert_non_null(strstr(bench_plan_why_not(&planned, BENCH_MODE_GRAPH, &small), "five times"));
+  assert_null(bench_plan_why_not(&planned, BENCH_MODE_COLD, &small));
+  small.device.mem_bytes = 0;
+  assert_null(bench_plan_why_not(&planned, BENCH_MODE_GRAPH, &small));
+  planned.why_not = "a reason of its own";
+  assert_string_equal(bench_plan_why_not(&planned, BENCH_MODE_GRAPH, &small), planned.why_not);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(counts_and_order),   cmocka_unit_test(one_problem_once),
-      cmocka_unit_test(ids_are_stable),     cmocka_unit_test(counts_follow_the_formulas),
-      cmocka_unit_test(bytes_of_windows),   cmocka_unit_test(reasons),
-      cmocka_unit_test(filter_keeps_modes), cmocka_unit_test(layers_fill_five_caches),
+      cmocka_unit_test(counts_and_order),
+      cmocka_unit_test(sustained_comes_last),
+      cmocka_unit_test(one_problem_once),
+      cmocka_unit_test(ids_are_stable),
+      cmocka_unit_test(counts_follow_the_formulas),
+      cmocka_unit_test(bytes_of_windows),
+      cmocka_unit_test(reasons),
+      cmocka_unit_test(filter_keeps_modes),
+      cmocka_unit_test(layers_fill_five_caches),
+      cmocka_unit_test(graph_needs_room_for_its_copies),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

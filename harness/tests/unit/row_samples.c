@@ -1,5 +1,5 @@
-/* What samples do to their row: unsteady ones make it invalid, the clock of a GPU has to stay, and
- * the sustained row is compared with the burst of its own case. */
+/* What samples do to their row: unsteady ones make it invalid, and the clock of a GPU has to stay.
+ */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -88,30 +88,10 @@ static void clock_of_a_gpu(void **state) {
   json_decref(result);
 }
 
-static void sustained_of_burst(void **state) {
-  (void)state;
-  bench_burst burst = {.time_ns = 0};
-  bench_row sustained = ok_row("sustained", "b");
-  sustained.time_ns_median = 125;
-  bench_row_compare_burst(&sustained, &burst);
-  assert_true(isnan(sustained.sustained_of_burst));
-  bench_row warm = ok_row("warm", "b");
-  warm.time_ns_median = 100;
-  bench_row_compare_burst(&warm, &burst);
-  assert_true(isnan(warm.sustained_of_burst));
-  bench_row_compare_burst(&sustained, &burst);
-  assert_true(sustained.sustained_of_burst == 0.8);
-  bench_row other = ok_row("sustained", "c");
-  other.time_ns_median = 125;
-  bench_row_compare_burst(&other, &burst);
-  assert_true(isnan(other.sustained_of_burst));
-}
-
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(unsteady_samples),
       cmocka_unit_test(clock_of_a_gpu),
-      cmocka_unit_test(sustained_of_burst),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -78,12 +78,47 @@ static void oom_rule(void **state) {
   assert_true(bench_oom_rule_forbids(&rule, &flash, reason));
 }
 
+/* The copies of mode graph say nothing of modes without; what fails without fails with them. */
+static void oom_rule_of_modes(void **state) {
+  (void)state;
+  char reason[512];
+  bench_row small = row_of("flash", 1000);
+  bench_row larger = row_of("flash", 2000);
+  bench_row largest = row_of("flash", 3000);
+  bench_oom_rule rule = {0};
+  bench_text_copy(small.mode, sizeof small.mode, "graph");
+  bench_oom_rule_note(&rule, &small);
+  static const char *const others[] = {"cold", "warm", "sustained"};
+  for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+    bench_text_copy(larger.mode, sizeof larger.mode, others[i]);
+    assert_false(bench_oom_rule_forbids(&rule, &larger, reason));
+  }
+  bench_text_copy(larger.mode, sizeof larger.mode, "graph");
+  assert_true(bench_oom_rule_forbids(&rule, &larger, reason));
+
+  rule = (bench_oom_rule){0};
+  bench_text_copy(larger.mode, sizeof larger.mode, "warm");
+  bench_oom_rule_note(&rule, &larger);
+  static const char *const all[] = {"cold", "warm", "graph", "sustained"};
+  for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+    bench_text_copy(largest.mode, sizeof largest.mode, all[i]);
+    assert_true(bench_oom_rule_forbids(&rule, &largest, reason));
+  }
+  bench_oom_rule_note(&rule, &small); /* both are known now, each of its own */
+  bench_text_copy(largest.mode, sizeof largest.mode, "cold");
+  largest.mem_predicted_bytes = 1500;
+  assert_false(bench_oom_rule_forbids(&rule, &largest, reason));
+  bench_text_copy(largest.mode, sizeof largest.mode, "graph");
+  assert_true(bench_oom_rule_forbids(&rule, &largest, reason));
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(the_config_comes_first),
       cmocka_unit_test(longer_cases_have_longer_limits),
       cmocka_unit_test(inputs_and_verification_count),
       cmocka_unit_test(oom_rule),
+      cmocka_unit_test(oom_rule_of_modes),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

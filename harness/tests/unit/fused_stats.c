@@ -1,12 +1,12 @@
-/* The statistics that a tensor-core kernel of flash or sparse makes in its own pass, executed on
- * the host: each row against the definitions in double, their means against harness/stats, and O
- * and LSE against the same launch without them, bit by bit. */
+/* The statistics that a kernel of flash or sparse makes in its own pass (CUDA kernels are executed
+ * on the host): each row against the definitions in double, their means against harness/stats, and
+ * O and LSE against the same launch without them, bit by bit. */
 #include "cuda_host.h"
 #include "stats_reference.h"
 
 extern const bench_kernel TESTED_KERNEL; /* one program for each variant */
 static const bench_kernel *const kernel = &TESTED_KERNEL;
-static const bench_device device = {.cc = 90};
+static bench_device device = {.cc = 90, .threads = 2};
 static int checked; /* problems so far, of those that the kernel takes */
 
 /* A problem's Q and K, and what launches made of them. */
@@ -21,16 +21,27 @@ static void launch(const fused *f, tensors *t, float *stats) {
   const size_t bytes =
       kernel->workspace_bytes == NULL ? 0 : kernel->workspace_bytes(&f->layer.attn, &device);
   void *workspace = allocate((int64_t)bytes, 1);
+  bench_blocklist list = {0};
+  const bench_blocklist *blocks = f->layer.list.row_begin != NULL ? &f->layer.list : NULL;
+  if (blocks == NULL && kernel->wants_blocks) {
+    assert_int_equal(
+        bench_blocklist_build(&f->layer.attn, kernel->block, f->layer.q, f->layer.k, &list, NULL),
+        BENCH_OK);
+    blocks = &list;
+  }
   const bench_launch made = {.attn = &f->layer.attn,
-                             .blocks = f->layer.list.row_begin != NULL ? &f->layer.list : NULL,
+                             .blocks = blocks,
                              .q = f->layer.q,
                              .k = f->layer.k,
                              .v = t->v,
                              .o = t->o,
                              .lse = t->lse,
                              .stats = stats,
-                             .workspace = workspace};
+                             .workspace = workspace,
+                             .threads = device.threads,
+                             .device = &device};
   assert_int_equal(kernel->launch(&made), BENCH_OK);
+  bench_blocklist_free(&list);
   free(workspace);
 }
 
@@ -208,6 +219,13 @@ static void a_heavy_sink(void **state) {
   check_fused(problem("full", 1, 1, 1, 128, 64, 200, BENCH_FP16), 8);
 }
 
+/* As in decoding, where keys may be taken in parts, and heads share them. */
+static void few_rows(void **state) {
+  (void)state;
+  check_fused(problem("causal", 1, 4, 2, 32, 2, 5000, BENCH_BF16), 1);
+  check_fused(problem("window:1200", 1, 6, 1, 32, 5, 1500, BENCH_FP16), 1);
+}
+
 /* A kernel may refuse some masks, but not so many. */
 static void most_are_taken(void **state) {
   (void)state;
@@ -215,10 +233,14 @@ static void most_are_taken(void **state) {
 }
 
 int main(void) {
+#ifdef __x86_64__
+  device.has_avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+#endif
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(every_mask),   cmocka_unit_test(every_head_dim),
-      cmocka_unit_test(long_rows),    cmocka_unit_test(rows_without_keys),
-      cmocka_unit_test(a_heavy_sink), cmocka_unit_test(most_are_taken),
+      cmocka_unit_test(every_mask),     cmocka_unit_test(every_head_dim),
+      cmocka_unit_test(long_rows),      cmocka_unit_test(rows_without_keys),
+      cmocka_unit_test(a_heavy_sink),   cmocka_unit_test(few_rows),
+      cmocka_unit_test(most_are_taken),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
