@@ -100,6 +100,46 @@ static bool same_values(const bench_table *table, char *const *a, char *const *b
   return same;
 }
 
+static int by_key(const void *a, const void *b) {
+  const rank_of *x = a;
+  const rank_of *y = b;
+  return x->key != y->key ? (x->key > y->key) - (x->key < y->key)
+                          : (x->rank > y->rank) - (x->rank < y->rank);
+}
+
+/* Two builds of changes that were never committed have one commit, but not one code. */
+static bench_code check_codes(const merge *m, bench_error *error) {
+  rank_of *kernels = calloc(m->rows.count + 1, sizeof *kernels);
+  if (kernels == NULL) {
+    return bench_fail(error, BENCH_ERR_NOMEM, "no memory for %zu rows", m->rows.count);
+  }
+  size_t count = 0;
+  for (size_t i = 0; i < m->rows.count; i++) {
+    const char *kernel = bench_merge_rows_field(&m->rows, i, "kernel");
+    const char *variant = bench_merge_rows_field(&m->rows, i, "variant");
+    if (bench_merge_rows_field(&m->rows, i, "kernel_hash")[0] != '\0') { /* not so of a peer */
+      const uint64_t key = bench_hash_text(bench_hash_text(BENCH_HASH_START, kernel), "/");
+      kernels[count++] = (rank_of){bench_hash_text(key, variant), i, m->rows.rows[i].folder};
+    }
+  }
+  qsort(kernels, count, sizeof *kernels, by_key);
+  bench_code code = BENCH_OK;
+  for (size_t i = 1; code == BENCH_OK && i < count; i++) {
+    const char *one = bench_merge_rows_field(&m->rows, kernels[i - 1].rank, "kernel_hash");
+    const char *other = bench_merge_rows_field(&m->rows, kernels[i].rank, "kernel_hash");
+    if (kernels[i].key == kernels[i - 1].key && strcmp(one, other) != 0) {
+      code = bench_fail(error, BENCH_ERR_UNSUPPORTED,
+                        "%s: has rows of kernel %s with code \"%s %s\", not \"%s\" as in %s",
+                        m->folders[kernels[i].folder],
+                        bench_merge_rows_field(&m->rows, kernels[i].rank, "kernel"),
+                        bench_merge_rows_field(&m->rows, kernels[i].rank, "variant"), other, one,
+                        m->folders[kernels[i - 1].folder]);
+    }
+  }
+  free(kernels);
+  return code;
+}
+
 /* Writes a field of `row` that the merged row lacks. */
 static bench_code fill_field(bench_merge_rows *rows, size_t i, const char *name,
                              const bench_row *row, bench_error *error) {
@@ -128,13 +168,6 @@ static bench_code fill_comparisons(bench_merge_rows *rows, bench_error *error) {
   }
   bench_base_times_free(&base);
   return code;
-}
-
-static int by_key(const void *a, const void *b) {
-  const rank_of *x = a;
-  const rank_of *y = b;
-  return x->key != y->key ? (x->key > y->key) - (x->key < y->key)
-                          : (x->rank > y->rank) - (x->rank < y->rank);
 }
 
 /* Where the rows and the problems stand in what is written. */
@@ -222,6 +255,9 @@ static bench_code collect(merge *m, bench_error *error) {
   }
   if (code == BENCH_OK) {
     bench_merge_rows_sort(&m->rows);
+    code = check_codes(m, error);
+  }
+  if (code == BENCH_OK) {
     code = fill_comparisons(&m->rows, error);
   }
   if (code == BENCH_OK) {

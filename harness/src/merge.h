@@ -18,7 +18,7 @@ typedef struct bench_merge_result {
  * machine), in that of the folders. `command` is for the manifest.
  *
  * BENCH_ERR_UNSUPPORTED where they do not belong together: another config, --set, schema, commit,
- * backend or device, or one case and mode with two different rows. */
+ * backend, device or code of a kernel, or one case and mode with two different rows. */
 bench_code bench_merge(const char *const *folders, size_t count, const char *out, json_t *command,
                        bench_merge_result *result, bench_error *error);
 

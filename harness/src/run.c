@@ -321,6 +321,16 @@ static void while_waiting(void *context) {
   }
 }
 
+/* What is done while any worker is waited for; NULL: nothing, for the run is over. */
+static void wait_with(run_state *run, bench_idle_fn *idle) {
+  if (run->supervisor != NULL) {
+    bench_supervisor_on_idle(run->supervisor, idle, run);
+  }
+  if (run->peers != NULL) {
+    bench_peers_wait_like_own(run->peers);
+  }
+}
+
 /* benchmark.json of all rows, with what the library wrote of this run and of those before it. */
 static bench_code export_rows(const char *folder, const char *written, bench_error *error) {
   char path[4200];
@@ -370,12 +380,10 @@ bench_code bench_run_plan(const bench_run *given, bench_error *error) {
   bench_progress_init(&run.progress, given->options->progress);
   if (run.supervisor != NULL) { /* NULL: no device answers, every case is skipped */
     bench_supervisor_finish_requests(run.supervisor);
-    bench_supervisor_on_idle(run.supervisor, while_waiting, &run);
   }
-  if (run.peers != NULL) {
-    bench_peers_wait_like_own(run.peers);
-  }
+  wait_with(&run, while_waiting);
   drive(&run);
+  wait_with(&run, NULL);
   bench_head_means_free(&run.statistics);
   bench_memory_probe_close(&run.memory);
   return run.code;

@@ -108,24 +108,35 @@ void bench_supervisor_wait_like(bench_supervisor *s, const bench_supervisor *lik
   s->idle_context = like->idle_context;
 }
 
+static void idle(const bench_supervisor *s) {
+  if (s->idle != NULL) {
+    s->idle(s->idle_context);
+  }
+}
+
+/* Waits for the worker to leave, for a time. WNOWAIT: its status stays to be read, and of a zombie
+ * that leads a group the group's number is not used again. */
+static void await_exit(const bench_supervisor *s, double for_s) {
+  const struct timespec pause = {.tv_nsec = 1000000};
+  const double deadline_s = bench_proc_monotonic_s() + for_s;
+  siginfo_t gone = {0};
+  while (waitid(P_PID, (id_t)s->pid, &gone, WEXITED | WNOHANG | WNOWAIT) == 0 && gone.si_pid == 0 &&
+         bench_proc_monotonic_s() < deadline_s) {
+    idle(s);
+    nanosleep(&pause, NULL);
+  }
+}
+
 /* Ends the worker and returns its wait status. Its pipes are closed first, so that one that only
  * waits for requests leaves by itself; one that is still there after `grace_s` is killed. */
 static int reap(bench_supervisor *s, double grace_s) {
   int status = 0;
   close(s->to_worker);
   close(s->from_worker);
-  const struct timespec pause = {.tv_nsec = 1000000};
-  double deadline_s = bench_proc_monotonic_s() + grace_s;
-  siginfo_t gone = {0}; /* WNOWAIT: of a zombie leader the group's number is not reused */
-  while (waitid(P_PID, (id_t)s->pid, &gone, WEXITED | WNOHANG | WNOWAIT) == 0 && gone.si_pid == 0 &&
-         bench_proc_monotonic_s() < deadline_s) {
-    nanosleep(&pause, NULL);
-  }
+  await_exit(s, grace_s);
   kill(-s->pid, SIGKILL); /* the group: the children of a wrapper too */
-  deadline_s = bench_proc_monotonic_s() + UNKILLABLE_S;
-  while (waitpid(s->pid, &status, WNOHANG) == 0 && bench_proc_monotonic_s() < deadline_s) {
-    nanosleep(&pause, NULL);
-  }
+  await_exit(s, UNKILLABLE_S);
+  waitpid(s->pid, &status, WNOHANG);
   s->pid = 0;
   s->used = 0;
   return status;
@@ -236,9 +247,7 @@ static read_outcome read_event(bench_supervisor *s, double deadline_s, json_t **
     if (*s->stop > s->patience) {
       return READ_STOPPED;
     }
-    if (s->idle != NULL) {
-      s->idle(s->idle_context);
-    }
+    idle(s);
     double left_s = deadline_s - bench_proc_monotonic_s();
     if (left_s <= 0) {
       return READ_TIMEOUT;

@@ -34,7 +34,8 @@ bench_code bench_supervisor_open_like(const bench_supervisor *like, bench_superv
 void bench_supervisor_close(bench_supervisor *supervisor);
 /* From now on the first stop lets a request that runs come to its end; the second ends it. */
 void bench_supervisor_finish_requests(bench_supervisor *supervisor);
-/* Calls `idle` a few times a second while an answer is waited for. */
+/* Calls `idle` a few times a second, at least, while an answer or the end of a worker is waited
+ * for. */
 typedef void bench_idle_fn(void *context);
 void bench_supervisor_on_idle(bench_supervisor *supervisor, bench_idle_fn *idle, void *context);
 /* Takes over what the two above have made of another slot. */

@@ -224,6 +224,12 @@ static void conflicts_are_refused(void **state) {
   refused("commit", "sed -i '2,$s|,[^,]*,\\([^,]*Z\\)$|,abc,\\1|' sweep.csv", "part2",
           "git_commit abc");
   refused("schema", "sed -i '1s|,p_max,|,p_most,|' sweep.csv", "part2", "not that of this version");
+  char change[200];
+  result_table part = read_table(folder_of("part1"), "sweep.csv", &bench_sweep_table);
+  snprintf(change, sizeof change, "sed -i 's|,%s,|,0123456789abcdef,|' sweep.csv",
+           table_field(&part, 0, "kernel_hash"));
+  table_free(&part);
+  refused("code", change, "part2", "0123456789abcdef\"");
   refused("heads", "sed -i '2s|\\.\\([0-9]\\)|.9\\1|g' heads.csv", "part1", "the statistics of");
 }
 

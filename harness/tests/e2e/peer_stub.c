@@ -147,7 +147,7 @@ static void answer(const json_t *request) {
   }
   if (strcmp(kernel, "stub/slow") == 0) {
     tell_pid();
-    sleep(2);
+    sleep(7); /* of the 9 s that durable.c grants */
   }
   while (strcmp(kernel, "stub/hangs") == 0 && getenv("STUB_PID") != NULL) {
     tell_pid();
