@@ -7,13 +7,13 @@
 #include <sys/mman.h>
 
 #include "backends/cpu.h"
-#include "backends/cpu_features.h"
 #include "backends/cpu_gemm.h"
 #include "backends/cpu_probe.h"
 #include "backends/kernel_tables.h"
 #include "bench/backend.h"
 #include "bench/blas.h"
 #include "bench/row.h"
+#include "platform/cpu_features.h"
 #include "platform/proc.h"
 #include "platform/topology.h"
 

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backends/cpu_features.h"
 #include "platform/blas_core.h"
+#include "platform/cpu_features.h"
 
 #define CORE_VARIABLE "OPENBLAS_CORETYPE"
 

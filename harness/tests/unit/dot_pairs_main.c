@@ -3,8 +3,8 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#include "backends/cpu_features.h"
 #include "dot_pairs_tests.h"
+#include "platform/cpu_features.h"
 
 enum { SKIPPED = 77 };
 

@@ -1,11 +1,11 @@
 /* The CPU backend's matrix products, by OpenBLAS: right for any number of threads and any layout.
  */
-#include "backends/cpu_features.h"
 #include "backends/cpu_gemm.h"
 #include "bench/blas.h"
 #include "gemm_cases.h"
 #include "mask_shapes.h"
 #include "platform/blas_core.h"
+#include "platform/cpu_features.h"
 
 typedef struct multiplier {
   int threads;

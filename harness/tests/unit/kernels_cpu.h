@@ -17,12 +17,12 @@
 
 #include <cmocka.h>
 
-#include "backends/cpu_features.h"
 #include "backends/kernel_tables.h"
 #include "bench/input.h"
 #include "bench/kernel.h"
 #include "cpu/convert.h"
 #include "cpu/reference.h"
+#include "platform/cpu_features.h"
 
 enum { GUARD = 256, THREADS = 3, FREE_BLOCK = 24 };
 

@@ -1,8 +1,8 @@
 /* The table of test_kernels_soft: flash and sparse for CPUs that this machine may not be. Their
  * source is compiled without the flags that allow the instructions, so that the compiler lowers the
  * vectors of AVX-512, and cpu/dot_pairs.h does in C what AVX512-BF16 and AMX-BF16 do. */
-#include "backends/cpu_features.h"
 #include "backends/kernel_tables.h"
+#include "platform/cpu_features.h"
 
 #define SOFT(variant)                                         \
   extern const bench_kernel bench_kernel_cpu_flash_##variant; \

@@ -2,7 +2,7 @@
  *
  * The bits are those of Intel's Software Developer's Manual, volume 2, CPUID, and volume 1, chapter
  * 13; their names differ between the compilers' headers. */
-#include "backends/cpu_features.h"
+#include "platform/cpu_features.h"
 
 #include <stdbool.h>
 
