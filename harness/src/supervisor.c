@@ -17,6 +17,7 @@
 #include "bench/row.h"
 #include "platform/proc.h"
 #include "sinks/file.h"
+#include "src/json_lines.h"
 #include "src/protocol.h"
 
 /* How long a fresh worker may take to open its device: a CUDA context on a busy node. */
@@ -24,9 +25,6 @@
 
 /* After so long a killed worker, stuck in the kernel, is left behind. */
 #define UNKILLABLE_S 10.0
-
-/* No line of the protocol is as long: heads of the largest models are a line each. */
-#define LINE_MAX_BYTES ((size_t)64 << 20)
 
 /* The file that runs now, whatever has been built in its place since. */
 static char this_executable[] = "/proc/self/exe";
@@ -45,9 +43,7 @@ struct bench_supervisor {
   pid_t pid; /* 0: none runs */
   int to_worker;
   int from_worker;
-  char *buffer; /* bytes read and not yet used */
-  size_t used;
-  size_t capacity;
+  bench_json_lines lines;
   char phase[32];
   bench_device device;
 };
@@ -138,7 +134,7 @@ static int reap(bench_supervisor *s, double grace_s) {
   await_exit(s, UNKILLABLE_S);
   waitpid(s->pid, &status, WNOHANG);
   s->pid = 0;
-  s->used = 0;
+  s->lines.used = 0;
   return status;
 }
 
@@ -154,7 +150,7 @@ void bench_supervisor_close(bench_supervisor *s) {
   }
   bench_supervisor_restart(s);
   json_decref(s->kernels);
-  free(s->buffer);
+  free(s->lines.buffer);
   free(s);
 }
 
@@ -186,7 +182,7 @@ static bench_code spawn_worker(bench_supervisor *s, bench_error *error) {
   close(up[1]);
   s->to_worker = down[1];
   s->from_worker = up[0];
-  s->used = 0;
+  s->lines.used = 0;
   if (failed != 0) {
     close(s->to_worker);
     close(s->from_worker);
@@ -219,29 +215,10 @@ typedef enum read_outcome {
   READ_STOPPED
 } read_outcome;
 
-static bool make_room(bench_supervisor *s) {
-  if (s->capacity - s->used >= 65536) {
-    return true;
-  }
-  size_t capacity = s->capacity == 0 ? 131072 : s->capacity * 2;
-  char *buffer = capacity <= LINE_MAX_BYTES ? realloc(s->buffer, capacity) : NULL;
-  if (buffer == NULL) {
-    return false;
-  }
-  s->buffer = buffer;
-  s->capacity = capacity;
-  return true;
-}
-
 /* One line, parsed, reading as needed until the deadline. */
 static read_outcome read_event(bench_supervisor *s, double deadline_s, json_t **event) {
   for (;;) {
-    char *end = s->used > 0 ? memchr(s->buffer, '\n', s->used) : NULL;
-    if (end != NULL) {
-      size_t length = (size_t)(end - s->buffer);
-      *event = json_loadb(s->buffer, length, 0, NULL);
-      s->used -= length + 1;
-      memmove(s->buffer, end + 1, s->used);
+    if (bench_json_lines_take(&s->lines, event)) {
       return *event == NULL ? READ_GARBAGE : READ_LINE;
     }
     if (*s->stop > s->patience) {
@@ -257,17 +234,14 @@ static read_outcome read_event(bench_supervisor *s, double deadline_s, json_t **
     if (ready <= 0) {
       continue; /* a slice of the waiting is over, or a signal came */
     }
-    if (!make_room(s)) {
-      return READ_GARBAGE;
+    switch (bench_json_lines_fill(&s->lines, s->from_worker)) {
+      case BENCH_JSON_LINES_MORE:
+        break;
+      case BENCH_JSON_LINES_END:
+        return READ_END;
+      case BENCH_JSON_LINES_TOO_LONG:
+        return READ_GARBAGE;
     }
-    ssize_t got = read(s->from_worker, s->buffer + s->used, s->capacity - s->used);
-    if (got < 0 && errno == EINTR) {
-      continue;
-    }
-    if (got <= 0) {
-      return READ_END;
-    }
-    s->used += (size_t)got;
   }
 }
 
@@ -383,7 +357,7 @@ bench_code bench_supervisor_device(bench_supervisor *s, bench_device *out, bench
  * while idle is no fault of this case. */
 static void drop_if_out_of_step(bench_supervisor *s) {
   struct pollfd early = {.fd = s->from_worker, .events = POLLIN};
-  if (s->pid != 0 && (s->used > 0 || poll(&early, 1, 0) > 0)) {
+  if (s->pid != 0 && (s->lines.used > 0 || poll(&early, 1, 0) > 0)) {
     reap(s, 0);
   }
 }
