@@ -13,14 +13,15 @@
  *             the warpgroups
  *
  *   dim  keys  groups | products  ex2  issue  memory | bound    | registers  shared memory
- *    64   128    3    |      512  512    456     405 | both     | 158 of 160   122 KiB
- *    96   128    2    |      768  512    451     736 | products | 180 of 232   162 KiB
- *   128   128    2    |     1024  512    465     896 | products | 192 of 232   162 KiB
+ *    64   128    3    |      512  512    456     405 | both     | 158 of 160   146 KiB
+ *    96   128    2    |      768  512    451     736 | products | 180 of 232   194 KiB
+ *   128   128    2    |     1024  512    465     896 | products | 192 of 232   194 KiB
  *   128   176    2    |     1408  704    580    1184 | products | 227 of 232   210 KiB
  *   192    96    2    |     1152  384    399    1056 | products | 200 of 232   194 KiB
  *   256    80    2    |     1280  320    380    1216 | products | 220 of 232   226 KiB
  *
- * Head dim 96 lies in shared memory as two panels of 64 columns. Of registers S takes keys / 2, P
+ * Head dim 96 lies in shared memory as two panels of 64 columns, and Q twice wherever it fits: that
+ * of the next rows is fetched while these are worked on. Of registers S takes keys / 2, P
  * half of that, O dim / 2; the rest are maxima, sums and addresses: neither 176 keys nor more than
  * 64 columns leave room for a third group. A bound is reached as far as softmax and products
  * overlap: in a warpgroup, where S of the next tile and P V of this one are in flight, and between

@@ -22,12 +22,12 @@ struct HopperChannel {
   uint32_t parity;
 };
 
-typedef HopperChannel<1, 16> HopperPlaces; /* flash_sm90_queue.h */
+typedef HopperChannel<1, PLACE_BYTES> HopperPlaces; /* flash_sm90_queue.h */
 
 template <typename Plan>
 struct HopperChannels {
   HopperPlaces places;
-  HopperChannel<1, Plan::QUERY_BYTES> query;
+  HopperChannel<Plan::QUERIES, Plan::QUERY_BYTES> query;
   HopperChannel<Plan::STAGES, Plan::TILE_BYTES> keys;
   HopperChannel<Plan::STAGES, Plan::TILE_BYTES> values;
 };
@@ -35,11 +35,13 @@ struct HopperChannels {
 template <typename Plan>
 BENCH_DEVICE_FN HopperChannels<Plan> channels_at(smem_addr memory) {
   const smem_addr barriers = memory + Plan::BARRIERS_AT;
+  const smem_addr query = barriers + PLACE_BYTES + 16;
+  const smem_addr keys = query + 16 * Plan::QUERIES;
   HopperChannels<Plan> channels;
-  channels.places = {barriers, barriers + 16, 0, 0};
-  channels.query = {memory, barriers + 32, 0, 0};
-  channels.keys = {memory + Plan::KEYS_AT, barriers + 48, 0, 0};
-  channels.values = {memory + Plan::VALUES_AT, barriers + 48 + 16 * Plan::STAGES, 0, 0};
+  channels.places = {barriers, barriers + PLACE_BYTES, 0, 0};
+  channels.query = {memory, query, 0, 0};
+  channels.keys = {memory + Plan::KEYS_AT, keys, 0, 0};
+  channels.values = {memory + Plan::VALUES_AT, keys + 16 * Plan::STAGES, 0, 0};
   return channels;
 }
 

@@ -68,15 +68,26 @@ BENCH_DEVICE_FN int work_places(const HopperWork<T, Order> &work) {
   return work.shape.heads * work.shape.row_blocks; /* at most 2^30; hopper_why_not */
 }
 
-/* The rows of a place, and the walk of their tiles: false if there is nothing at that place. */
+/* The rows of a place, and where the walk of their tiles begins: false if there are none. */
 template <typename Plan, bool KEPT, typename T, typename Order>
 BENCH_DEVICE_FN bool work_rows(const HopperWork<T, Order> &work, int place,
                                HopperWalk<Plan::KEYS, KEPT> &walk) {
   if (!order_rows(work.order, work.shape, work.mask, Plan::ROWS, place, walk.rows)) {
     return false;
   }
-  tiles_begin(walk, work.mask);
+  walk.next = walk_begin<Plan::KEYS, KEPT>(work.mask, walk.rows);
   return true;
+}
+
+/* The same from what was found there. */
+template <typename Plan, bool KEPT>
+BENCH_DEVICE_FN void found_rows(const HopperFound &found, const FlashShape &shape,
+                                HopperWalk<Plan::KEYS, KEPT> &walk) {
+  walk.rows.head = found.head;
+  walk.rows.row = found.row;
+  walk.rows.last = min_i(found.row + Plan::ROWS, shape.seq_q) - 1;
+  walk.rows.entries = found.entries;
+  walk.next = found.next;
 }
 
 /* All tiles of some rows. V lags behind K, as it does in the consumers. */
@@ -97,20 +108,27 @@ BENCH_DEVICE_FN void produce_rows(const HopperWork<T, Order> &work, HopperChanne
   channel_fill<Plan::KEYS>(to.values, work.v, before, kv);
 }
 
-/* The thread that fetches. The place after the last one tells the consumers to end. */
+/* The thread that fetches. Which place comes next it asks early: the answer takes as long as a
+ * tile. The place after the last one tells the consumers to end. */
 template <typename T, typename Plan, bool KEPT, typename Order>
 BENCH_DEVICE_FN void hopper_produce(const HopperWork<T, Order> &work, HopperChannels<Plan> to,
                                     int pipe) {
+  HopperFound found = {};
   int place = queue_first<Plan>(pipe);
   while (place < work_places(work)) {
-    HopperWalk<Plan::KEYS, KEPT> walk;
-    place_tell(to.places, place);
-    if (work_rows<Plan>(work, place, walk) && walk.tile.key >= 0) {
-      produce_rows(work, to, walk);
+    HopperWalk<Plan::KEYS, KEPT> walk = {};
+    const int next = queue_next<Plan>(work.queue);
+    if (work_rows<Plan>(work, place, walk)) {
+      found = {walk.rows.head, walk.rows.row, walk.next, walk.rows.entries};
+      place_tell<KEPT && Plan::TOLD>(to.places, place, found);
+      tiles_start(walk, work.mask);
+      if (walk.tile.key >= 0) {
+        produce_rows(work, to, walk);
+      }
     }
-    place = queue_next<Plan>(work.queue);
+    place = next;
   }
-  place_tell(to.places, place);
+  place_tell<KEPT && Plan::TOLD>(to.places, place, found);
   queue_leave<Plan>(work.queue);
 }
 
@@ -184,6 +202,7 @@ BENCH_DEVICE_FN void hopper_begin(HopperRegisters<Plan> &r, HopperPlace<Plan, KE
                                   HopperChannels<Plan> &from) {
   float shrink[2];
   channel_wait(from.query);
+  at.query = channel_tile(from.query) + at.group * 64 * PANEL_PITCH;
   hopper_scores<T>(r, at.query, from);
   hopper_weigh<true>(r, at, shape, mask, shrink); /* the output is still 0 */
   r.weights = softmax_pack<T>(r.scores);
@@ -275,12 +294,16 @@ BENCH_DEVICE_FN void hopper_consume(const HopperWork<T, Order> &work, HopperChan
   HopperRegisters<Plan> r;
   HopperPlace<Plan, KEPT> at;
   at.group = group;
-  at.query = from.query.tiles + group * 64 * PANEL_PITCH;
+  constexpr bool TOLD = KEPT && Plan::TOLD;
+  HopperFound found;
   int place;
-  while ((place = place_hear(from.places)) < work_places(work)) {
-    if (!work_rows<Plan>(work, place, at.walk)) {
-      continue;
+  while ((place = place_hear<TOLD>(from.places, found)) < work_places(work)) {
+    if (TOLD && work.mask.blocks.block != 0) {
+      found_rows<Plan>(found, work.shape, at.walk);
+    } else if (!work_rows<Plan>(work, place, at.walk)) {
+      continue; /* never, as such a place is not told; but without this way out ptxas spills */
     }
+    tiles_start(at.walk, work.mask);
     place_rows(at, work.mask);
     state_begin(r.state);
     sums_begin(r.sums);

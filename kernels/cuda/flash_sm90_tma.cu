@@ -76,6 +76,7 @@ void flash_sm90_single(const BENCH_GRID_CONSTANT dev_tensor_map q,
   if (!work_rows<Plan>(work, (int)block_x(), at.walk)) {
     return;
   }
+  tiles_start(at.walk, mask);
   place_rows(at, mask);
   state_begin(r.state);
   if (at.walk.tile.key >= 0) {

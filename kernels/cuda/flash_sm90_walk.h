@@ -2,8 +2,9 @@
  * compute each follow it for themselves. All that decides about it comes from the launch's
  * parameters and from memory that no one writes, by addresses that are the same in all threads: so
  * ptxas sees that loops over it are too, and keeps its numbers, and those of the channels, in
- * uniform registers. What the producer would tell through shared memory went to ordinary ones, of
- * which there are none to spare at head dim 64.
+ * uniform registers. What the producer would tell of each tile through shared memory went to
+ * ordinary ones, of which there are none to spare at head dim 64. Where the walk of a list begins
+ * it does tell (flash_sm90_queue.h): no tile is being worked on that could hide the search.
  *
  * Of a list the entry of the tile ahead is asked for while the one in hand is worked on. */
 #ifndef BENCH_CUDA_FLASH_SM90_WALK_H
@@ -38,10 +39,9 @@ BENCH_DEVICE_FN void tiles_next(HopperWalk<KEYS, KEPT> &walk, const MaskRows &ma
   }
 }
 
-/* From walk.rows: head, row, last. */
+/* From walk.rows and walk.next: the first tile, and the one ahead. */
 template <int KEYS, bool KEPT>
-BENCH_DEVICE_FN void tiles_begin(HopperWalk<KEYS, KEPT> &walk, const MaskRows &mask) {
-  walk.next = walk_begin<KEYS, KEPT>(mask, walk.rows);
+BENCH_DEVICE_FN void tiles_start(HopperWalk<KEYS, KEPT> &walk, const MaskRows &mask) {
   walk.ahead = tile_ahead(walk, mask);
   tiles_next(walk, mask);
 }

@@ -131,6 +131,8 @@ bench_emu_mutant(flash_sm90_queue_left cuda/flash_sm90_queue.h "queue_pipes<Plan
   "queue_pipes<Plan>()" cuda/flash_sm90.cu)
 bench_emu_mutant(flash_sm90_queue_overrun cuda/flash_sm90_queue.h
   "mbar_wait(channel_empty(places), places.parity ^ 1);" "" cuda/flash_sm90.cu)
+bench_emu_mutant(flash_sm90_query_turn cuda/flash_sm90_loop.h "channel_tile(from.query) + at.group"
+  "from.query.tiles + at.group" cuda/flash_sm90.cu)
 bench_emu_mutant(flash_sm90_key_head cuda/flash_sm90_loop.h "walk.rows.head / work.shape.group"
   "walk.rows.head" cuda/flash_sm90.cu)
 bench_emu_mutant(flash_sm90_operand_step cuda/flash_sm90_product.h
@@ -167,6 +169,10 @@ bench_emu_mutant(sparse_sm90_tile_ahead cuda/flash_sm90_walk.h
   cuda/sparse_sm90.cu)
 bench_emu_mutant(sparse_sm90_block_begin cuda/flash_sm90_walk.h "tile.key - walk.next.part * KEYS"
   "tile.key - KEYS" cuda/sparse_sm90.cu)
+bench_emu_mutant(sparse_sm90_found_entries cuda/flash_sm90_loop.h
+  "walk.rows.entries = found.entries" "walk.rows.entries = 0" cuda/sparse_sm90.cu)
+bench_emu_mutant(sparse_sm90_found_words cuda/flash_sm90_queue.h "tile + 4 + 4 * i" "tile + 4 * i"
+  cuda/sparse_sm90.cu)
 bench_emu_mutant(sparse_sm90_shared_pipe cuda/flash_sm90_loop.h
   "channels_at<Plan>(memory + pipe * Plan::PIPE_BYTES), group" "channels_at<Plan>(memory), group"
   cuda/sparse_sm90.cu)
