@@ -21,7 +21,8 @@
  *   256    80    2    |     1280  320    380    1216 | products | 220 of 232   226 KiB
  *
  * Head dim 96 lies in shared memory as two panels of 64 columns, and Q twice wherever it fits: that
- * of the next rows is fetched while these are worked on. Of registers S takes keys / 2, P
+ * of the next rows is fetched while these are worked on (the column of registers was
+ * counted before that). Of registers S takes keys / 2, P
  * half of that, O dim / 2; the rest are maxima, sums and addresses: neither 176 keys nor more than
  * 64 columns leave room for a third group. A bound is reached as far as softmax and products
  * overlap: in a warpgroup, where S of the next tile and P V of this one are in flight, and between
