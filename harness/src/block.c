@@ -31,10 +31,6 @@ static size_t bytes_of(const bench_attn *attn, int64_t elements) {
   return (size_t)elements * bench_dtype_bytes(attn->dtype);
 }
 
-static int64_t x_elements(const bench_attn *attn) {
-  return attn->batch * attn->seq_q * attn->d_model;
-}
-
 /* Of the weights of `heads` heads. */
 static int64_t weight_elements(const bench_attn *attn, int64_t heads) {
   return attn->d_model * heads * attn->head_dim;
@@ -72,15 +68,15 @@ bench_code bench_block_open(const bench_work *work, int64_t layer, bench_block *
     int64_t elements;
     void **to;
   } tensors[] = {
-      {attn->input, BENCH_TENSOR_X, 1.0f, x_elements(attn), &out->x},
+      {attn->input, BENCH_TENSOR_X, 1.0f, bench_block_x_elements(attn), &out->x},
       {BENCH_INPUT_NORMAL, BENCH_TENSOR_WQ, in, weight_elements(attn, attn->heads_q), &out->wq},
       {BENCH_INPUT_NORMAL, BENCH_TENSOR_WK, in, weight_elements(attn, attn->heads_kv), &out->wk},
       {BENCH_INPUT_NORMAL, BENCH_TENSOR_WV, in, weight_elements(attn, attn->heads_kv), &out->wv},
       {BENCH_INPUT_NORMAL, BENCH_TENSOR_WO, back, weight_elements(attn, attn->heads_q), &out->wo},
   };
-  bench_code code =
-      bench_guarded_alloc(work->backend, work->context, (size_t)x_elements(attn) * sizeof(float),
-                          (void **)&out->y, error);
+  bench_code code = bench_guarded_alloc(work->backend, work->context,
+                                        (size_t)bench_block_x_elements(attn) * sizeof(float),
+                                        (void **)&out->y, error);
   for (size_t i = 0; code == BENCH_OK && i < sizeof tensors / sizeof tensors[0]; i++) {
     code = work->backend->alloc(work->context, bytes_of(attn, tensors[i].elements), tensors[i].to,
                                 error);
@@ -95,7 +91,7 @@ bench_code bench_block_open(const bench_work *work, int64_t layer, bench_block *
 bench_code bench_block_fill(const bench_work *work, const bench_block *block, int64_t layer,
                             uint64_t seed, bench_error *error) {
   return fill_tensor(work, work->attn.input, seed, layer, BENCH_TENSOR_X, 1.0f,
-                     x_elements(&work->attn), block->x, error);
+                     bench_block_x_elements(&work->attn), block->x, error);
 }
 
 void bench_block_close(const bench_work *work, bench_block *block) {
@@ -211,13 +207,14 @@ bench_code bench_block_project_out(const bench_work *work, const bench_layer *la
 bench_code bench_block_poison(const bench_work *work, const bench_layer *layer,
                               bench_error *error) {
   return work->backend->fill(work->context, layer->block.y, 0xff,
-                             (size_t)x_elements(&work->attn) * sizeof(float), error);
+                             (size_t)bench_block_x_elements(&work->attn) * sizeof(float), error);
 }
 
 bench_code bench_block_canaries(const bench_work *work, const bench_layer *layer, bool *intact,
                                 bench_error *error) {
   return bench_guarded_check(work->backend, work->context, layer->block.y,
-                             (size_t)x_elements(&work->attn) * sizeof(float), intact, error);
+                             (size_t)bench_block_x_elements(&work->attn) * sizeof(float), intact,
+                             error);
 }
 
 /* A tensor as the host sees it; `owned` is what the caller frees. */

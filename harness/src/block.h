@@ -19,6 +19,10 @@ typedef struct bench_block {
   float *y;                    /* between canaries */
 } bench_block;
 
+static inline int64_t bench_block_x_elements(const bench_attn *attn) {
+  return attn->batch * attn->seq_q * attn->d_model;
+}
+
 typedef struct bench_work bench_work;
 typedef struct bench_layer bench_layer;
 typedef struct bench_verdict bench_verdict;

@@ -10,7 +10,7 @@
 #define GAP_BYTES 256
 
 typedef struct tensor {
-  const void *from; /* NULL: an output */
+  const void *from; /* as the host has it; NULL: an output */
   void **to;
   size_t bytes;
 } tensor;
@@ -20,15 +20,11 @@ enum { TENSORS = 5 };
 static void tensors_of(const bench_work *work, const bench_layer *from, bench_layer *to,
                        tensor out[TENSORS]) {
   const bench_attn *attn = &work->attn;
-  const size_t item = bench_dtype_bytes(attn->dtype);
-  const size_t q = (size_t)bench_attn_q_elements(attn) * item;
-  const size_t kv = (size_t)bench_attn_kv_elements(attn) * item;
-  const size_t lse = (size_t)bench_attn_rows(attn) * sizeof(float);
-  const tensor all[TENSORS] = {{from->q, &to->q, q},
-                               {from->k, &to->k, kv},
-                               {from->v, &to->v, kv},
-                               {NULL, &to->o, q},
-                               {NULL, (void **)&to->lse, lse}};
+  const tensor all[TENSORS] = {{from->host_q, &to->q, bench_q_bytes(attn)},
+                               {from->host_k, &to->k, bench_kv_bytes(attn)},
+                               {from->host_v, &to->v, bench_kv_bytes(attn)},
+                               {NULL, &to->o, bench_q_bytes(attn)},
+                               {NULL, (void **)&to->lse, bench_lse_bytes(attn)}};
   memcpy(out, all, sizeof all);
 }
 
@@ -47,24 +43,38 @@ static size_t layer_bytes(const bench_work *work) {
   return bytes;
 }
 
-/* The inputs go by way of the host: no backend copies within its memory. */
-static bench_code copy_layer(const bench_work *work, const bench_layer *from, char *memory,
-                             void *bounce, bench_layer *to, bench_error *error) {
-  const bench_backend *backend = work->backend;
+/* Gives a copy of `from` its places in `memory`. */
+static void place_layer(const bench_work *work, const bench_layer *from, char *memory,
+                        bench_layer *to) {
   tensor tensors[TENSORS];
-  bench_code code = BENCH_OK;
   *to = *from;
   to->host_q = to->host_k = to->host_v = NULL; /* no row of a copy is compared */
   tensors_of(work, from, to, tensors);
-  for (int i = 0; code == BENCH_OK && i < TENSORS; i++) {
+  for (int i = 0; i < TENSORS; i++) {
     *tensors[i].to = memory;
     memory += place_bytes(tensors[i].bytes);
+  }
+}
+
+static bench_code fill_copy(const bench_work *work, const bench_layer *from, bench_layer *to,
+                            bench_error *error) {
+  tensor tensors[TENSORS];
+  bench_code code = BENCH_OK;
+  tensors_of(work, from, to, tensors);
+  for (int i = 0; code == BENCH_OK && i < TENSORS; i++) {
     if (tensors[i].from != NULL) {
-      code = backend->download(work->context, bounce, tensors[i].from, tensors[i].bytes, error);
-      if (code == BENCH_OK) {
-        code = backend->upload(work->context, *tensors[i].to, bounce, tensors[i].bytes, error);
-      }
+      code = work->backend->upload(work->context, *tensors[i].to, tensors[i].from, tensors[i].bytes,
+                                   error);
     }
+  }
+  return code;
+}
+
+bench_code bench_work_fill_sets(bench_work *work, bench_error *error) {
+  const int64_t count = (work->sets - 1) * work->layers_distinct;
+  bench_code code = BENCH_OK;
+  for (int64_t i = 0; code == BENCH_OK && i < count; i++) {
+    code = fill_copy(work, &work->layers[i % work->layers_distinct], &work->copies[i], error);
   }
   return code;
 }
@@ -75,23 +85,23 @@ bench_code bench_work_add_sets(bench_work *work, int64_t sets, bench_error *erro
     return BENCH_OK;
   }
   const size_t bytes = layer_bytes(work);
-  void *bounce = malloc(bytes);
   work->copies = calloc(count, sizeof *work->copies);
   bench_code code = BENCH_OK;
-  if (bounce == NULL || work->copies == NULL) {
+  if (work->copies == NULL) {
     code = bench_fail(error, BENCH_ERR_NOMEM, "no memory for copies of the tensors");
   }
   if (code == BENCH_OK) {
     code = work->backend->alloc(work->context, count * bytes, &work->copies_memory, error);
   }
-  for (size_t i = 0; code == BENCH_OK && i < count; i++) {
-    code = copy_layer(work, &work->layers[i % (size_t)work->layers_distinct],
-                      (char *)work->copies_memory + i * bytes, bounce, &work->copies[i], error);
-  }
-  free(bounce);
   if (code == BENCH_OK) {
+    for (size_t i = 0; i < count; i++) {
+      place_layer(work, &work->layers[i % (size_t)work->layers_distinct],
+                  (char *)work->copies_memory + i * bytes, &work->copies[i]);
+    }
     work->sets = sets;
-  } else {
+    code = bench_work_fill_sets(work, error);
+  }
+  if (code != BENCH_OK) {
     bench_work_drop_sets(work);
   }
   return code;

@@ -110,8 +110,8 @@ float bench_input_element(bench_input input, uint64_t seed, int64_t layer, bench
   return value;
 }
 
-void bench_input_fill_scaled(bench_input input, uint64_t seed, int64_t layer, bench_tensor tensor,
-                             float scale, bench_dtype dtype, void *out, int64_t count) {
+static void fill(bench_input input, uint64_t seed, int64_t layer, bench_tensor tensor, float scale,
+                 bench_dtype dtype, void *out, int64_t begin, int64_t count) {
   const int64_t chunks = (count + CHUNK - 1) / CHUNK;
   char *bytes = out;
 #pragma omp parallel for schedule(static)
@@ -119,7 +119,7 @@ void bench_input_fill_scaled(bench_input input, uint64_t seed, int64_t layer, be
     float values[CHUNK];
     const int64_t first = chunk * CHUNK;
     const int take = count - first < CHUNK ? (int)(count - first) : CHUNK;
-    input_range(input, seed, layer, tensor, first, take, values);
+    input_range(input, seed, layer, tensor, begin + first, take, values);
     for (int e = 0; e < take; e++) {
       values[e] *= scale; /* exact for 1 */
     }
@@ -127,7 +127,17 @@ void bench_input_fill_scaled(bench_input input, uint64_t seed, int64_t layer, be
   }
 }
 
+void bench_input_fill_scaled(bench_input input, uint64_t seed, int64_t layer, bench_tensor tensor,
+                             float scale, bench_dtype dtype, void *out, int64_t count) {
+  fill(input, seed, layer, tensor, scale, dtype, out, 0, count);
+}
+
+void bench_input_fill_range(bench_input input, uint64_t seed, int64_t layer, bench_tensor tensor,
+                            bench_dtype dtype, void *out, int64_t first, int64_t count) {
+  fill(input, seed, layer, tensor, 1.0f, dtype, out, first, count);
+}
+
 void bench_input_fill(bench_input input, uint64_t seed, int64_t layer, bench_tensor tensor,
                       bench_dtype dtype, void *out, int64_t count) {
-  bench_input_fill_scaled(input, seed, layer, tensor, 1.0f, dtype, out, count);
+  fill(input, seed, layer, tensor, 1.0f, dtype, out, 0, count);
 }

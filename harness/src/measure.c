@@ -17,6 +17,7 @@
 #include "bench/samples.h"
 #include "platform/proc.h"
 #include "src/energy.h"
+#include "src/renew.h"
 #include "src/watch.h"
 
 #define MAX_SAMPLES 4096
@@ -29,7 +30,6 @@
  * some seven kernels at most, and a host that has enqueued about a thousand, all that CUDA's queue
  * takes in, waits for the device, which waits for the host. */
 #define HELD_LAYERS 128
-#define REFRESH_SHARE 0.1 /* of the time, spent on new inputs between samples */
 
 /* One measurement in hand. */
 typedef struct measuring {
@@ -40,9 +40,7 @@ typedef struct measuring {
   int64_t batch;   /* regions of a sample */
   int64_t regions; /* timed so far, those that do not count too */
   double busy_s;   /* that they took */
-  double start_s;
-  double refresh_s;      /* spent on new inputs so far */
-  double last_refresh_s; /* on the last ones */
+  bench_renewal renewal;
 } measuring;
 
 static bench_code launch_regions(const bench_work *work, const bench_timing *timing, int stages,
@@ -122,18 +120,15 @@ static bench_code warm_up(measuring *m, double *time_ns, bench_error *error) {
   return m->timing->mode == BENCH_MODE_COLD ? BENCH_OK : time_region(m, time_ns, error);
 }
 
-/* New inputs for all that follows, where they cost little of the time. Copies keep theirs. */
-static bench_code renew_inputs(measuring *m, bench_error *error) {
-  const double before_s = bench_proc_monotonic_s();
-  if (m->work->attn.input == BENCH_INPUT_MODEL || !m->watch.computes ||
-      m->refresh_s + m->last_refresh_s > REFRESH_SHARE * (before_s - m->start_s)) {
-    return BENCH_OK;
-  }
+/* New inputs for what follows; samples may lie `apart` behind the first and after a look. */
+static bench_code renew_inputs(measuring *m, bool apart, bench_error *error) {
   double ignored_ns;
-  bench_code code = bench_work_fill(m->work, bench_watch_secret(), error);
-  m->last_refresh_s = bench_proc_monotonic_s() - before_s;
-  m->refresh_s += m->last_refresh_s;
-  return code == BENCH_OK ? warm_up(m, &ignored_ns, error) : code;
+  bool renewed = false;
+  if (m->timing->mode == BENCH_MODE_SUSTAINED) {
+    return bench_renew_parts(&m->renewal, error);
+  }
+  bench_code code = apart ? bench_renew_all(&m->renewal, &renewed, error) : BENCH_OK;
+  return code == BENCH_OK && renewed ? warm_up(m, &ignored_ns, error) : code;
 }
 
 /* Asked before the first sample too, so that an earlier case's hold is not this one's. */
@@ -168,11 +163,11 @@ static bench_code sample_until_done(measuring *m, int64_t limit, double *sorted,
     bench_monitor_rest(monitor);
   }
   bench_energy_begin(monitor, &energy);
-  m->start_s = bench_proc_monotonic_s();
+  bench_renewal_begin(m->work, m->watch.computes, &m->renewal);
   while (code == BENCH_OK && verdict->right) {
     const int64_t looked_at = rule.next_look;
     code = take_sample(m, out, verdict, error);
-    const double spent_s = bench_proc_monotonic_s() - m->start_s;
+    const double spent_s = bench_proc_monotonic_s() - m->renewal.start_s;
     if (sustained && spent_s < span_s / 2) {
       out->count = 0;
     }
@@ -193,9 +188,8 @@ static bench_code sample_until_done(measuring *m, int64_t limit, double *sorted,
     if (spent_s >= span_s) {
       break;
     }
-    if (!sustained && looked_at != 0 && rule.next_look != looked_at) {
-      code = renew_inputs(m, error);
-    }
+    const bool looked = looked_at != 0 && rule.next_look != looked_at;
+    code = renew_inputs(m, looked || out->count == 1, error);
   }
   report_state(m, &energy.from, &out->state);
   if (sustained) {
@@ -289,6 +283,29 @@ static bench_code sample(measuring *m, bench_measurement *out, bench_verdict *ve
   return code;
 }
 
+/* What the last timed launch has left, and what the kernel makes of inputs that it has not seen. */
+static bench_code look_again(bench_work *work, const bench_timing *timing, bench_verdict *verdict,
+                             bench_error *error) {
+  static const struct {
+    bench_judge *judge;
+    const char *what;
+  } looks[] = {{bench_verify_left, "what the last sample left"},
+               {bench_verify_unseen, "on new inputs behind it"}};
+  bench_code code = BENCH_OK;
+  for (size_t i = 0; code == BENCH_OK && verdict->right && i < sizeof looks / sizeof looks[0];
+       i++) {
+    bench_verdict found;
+    code = looks[i].judge(work, timing->kernel, timing->workspace, timing->workspace_bytes,
+                          bench_watch_secret(), &found, error);
+    if (code == BENCH_OK && !found.right) {
+      verdict->right = false;
+      snprintf(verdict->reason, sizeof verdict->reason, "right before it was timed, but %s: %.400s",
+               looks[i].what, found.reason);
+    }
+  }
+  return code;
+}
+
 bench_code bench_measure(bench_work *work, const bench_timing *timing, bench_measurement *out,
                          bench_verdict *verdict, bench_error *error) {
   measuring m = {.work = work, .timing = timing, .batch = 1};
@@ -302,15 +319,8 @@ bench_code bench_measure(bench_work *work, const bench_timing *timing, bench_mea
     work->backend->graph_free(work->context, m.graph);
   }
   bench_work_drop_sets(work);
-  if (code == BENCH_OK && verdict->right && m.watch.computes) {
-    bench_verdict unseen;
-    code = bench_verify_unseen(work, timing->kernel, timing->workspace, timing->workspace_bytes,
-                               bench_watch_secret(), &unseen, error);
-    if (code == BENCH_OK && !unseen.right) {
-      verdict->right = false;
-      snprintf(verdict->reason, sizeof verdict->reason,
-               "right before it was timed, but on new inputs behind it: %.400s", unseen.reason);
-    }
+  if (code == BENCH_OK && m.watch.computes) {
+    code = look_again(work, timing, verdict, error);
   }
   if (code != BENCH_OK) {
     bench_measurement_free(out);

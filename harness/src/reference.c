@@ -66,8 +66,9 @@ static int64_t edge_rows(const bench_attn *attn, int64_t *rows) {
   return count;
 }
 
-/* Seeded by what is compared, so that a few rows are others after each change of the inputs. */
-static int64_t choose_rows(const bench_work *work, bench_reference_rows which, int64_t *rows) {
+/* The problem's own rows are the same in every run; a few are drawn, and no kernel knows them. */
+static int64_t choose_rows(const bench_work *work, bench_reference_rows which, uint64_t drawn,
+                           int64_t *rows) {
   const bench_attn *attn = &work->attn;
   int64_t total = work->layers_distinct * bench_attn_rows(attn);
   int64_t count = 0;
@@ -78,7 +79,7 @@ static int64_t choose_rows(const bench_work *work, bench_reference_rows which, i
     return count;
   }
   const int64_t sampled = which == BENCH_ROWS_FEW ? FEW_ROWS : SAMPLED_ROWS;
-  const uint64_t seed = work->input_seed == attn->seed ? work->id : work->input_seed;
+  const uint64_t seed = which == BENCH_ROWS_FEW ? drawn : work->id;
   for (int64_t i = 0; i < sampled; i++) {
     rows[count++] = (int64_t)(bench_hash64(seed, 0x726f7773, (uint64_t)i) % (uint64_t)total);
   }
@@ -156,7 +157,8 @@ static bench_code fill_reference(const bench_work *work, bench_reference *refere
                        : BENCH_OK;
 }
 
-bench_code bench_reference_make(bench_work *work, bench_reference_rows which, bench_error *error) {
+bench_code bench_reference_make(bench_work *work, bench_reference_rows which, uint64_t drawn,
+                                bench_error *error) {
   const bench_attn *attn = &work->attn;
   bench_attn once = *attn;
   once.layers = work->layers_distinct;
@@ -183,7 +185,7 @@ bench_code bench_reference_make(bench_work *work, bench_reference_rows which, be
   }
   if (reference != NULL && reference->rows != NULL) {
     reference->whole = whole;
-    reference->count = choose_rows(work, which, reference->rows);
+    reference->count = choose_rows(work, which, drawn, reference->rows);
     const int64_t values = reference->count * attn->head_dim;
     assert(values > 0);
     reference->o = malloc((size_t)values * sizeof(double));

@@ -40,7 +40,8 @@ typedef enum bench_reference_rows {
 } bench_reference_rows;
 
 /* Makes work->reference of the inputs as they are now, unless there is one already with at least
- * as many rows. */
-bench_code bench_reference_make(bench_work *work, bench_reference_rows which, bench_error *error);
+ * as many rows. `drawn` is the seed of a few rows. */
+bench_code bench_reference_make(bench_work *work, bench_reference_rows which, uint64_t drawn,
+                                bench_error *error);
 
 #endif

@@ -292,7 +292,7 @@ static bench_code verify(bench_work *work, const bench_kernel *kernel, void *wor
   const bool reads_only = work->attn.scope == BENCH_SCOPE_ATTENTION; /* projections write Q, K, V */
   uint64_t before = 0;
   uint64_t after = 0;
-  bench_code code = values ? bench_reference_make(work, rows, error) : BENCH_OK;
+  bench_code code = values ? bench_reference_make(work, rows, work->id, error) : BENCH_OK;
   if (code == BENCH_OK && reads_only) {
     code = sum_inputs(work, false, &before, error);
   }
@@ -329,7 +329,7 @@ bench_code bench_verify_outputs(bench_work *work, bool lse, bool whole, bench_ve
                                 bench_error *error) {
   *verdict = nothing_found;
   bench_code code =
-      bench_reference_make(work, whole ? BENCH_ROWS_WHOLE : BENCH_ROWS_SAMPLED, error);
+      bench_reference_make(work, whole ? BENCH_ROWS_WHOLE : BENCH_ROWS_SAMPLED, work->id, error);
   if (code == BENCH_OK) {
     verdict->err_tolerance = work->reference->tolerance;
     code = compare_layers(work, true, lse, verdict, error);
@@ -337,24 +337,57 @@ bench_code bench_verify_outputs(bench_work *work, bool lse, bool whole, bench_ve
   return code;
 }
 
-/* The reference of the problem's own inputs is put aside: the next kernel needs it. */
+/* A reference of a few rows of the inputs as they are now. That of the problem's own is put aside:
+ * the next kernel needs it. */
+static bench_code draw_reference(bench_work *work, uint64_t drawn, bench_reference **own,
+                                 bench_error *error) {
+  *own = work->reference;
+  work->reference = NULL;
+  if (work->attn.input == BENCH_INPUT_HUGE) {
+    return BENCH_OK;
+  }
+  bench_code code = bench_reference_make(work, BENCH_ROWS_FEW, drawn, error);
+  if (code == BENCH_OK) {
+    const double bound = fmax(work->reference->tolerance, *own != NULL ? (*own)->tolerance : 0);
+    work->reference->tolerance = DRAWN_FACTOR * bound;
+  }
+  return code;
+}
+
+static void put_back(bench_work *work, bench_reference *own) {
+  bench_reference_free(work->reference);
+  work->reference = own;
+}
+
+bench_code bench_verify_left(bench_work *work, const bench_kernel *kernel, void *workspace,
+                             size_t workspace_bytes, uint64_t seed, bench_verdict *verdict,
+                             bench_error *error) {
+  bench_reference *own;
+  *verdict = nothing_found;
+  bench_code code = bench_work_fetch_projected(work, error);
+  if (code != BENCH_OK) {
+    return code;
+  }
+  code = draw_reference(work, seed, &own, error);
+  if (code == BENCH_OK) {
+    code = look_at_outputs(work, kernel, workspace, workspace_bytes, verdict, error);
+  }
+  put_back(work, own);
+  return code;
+}
+
 bench_code bench_verify_unseen(bench_work *work, const bench_kernel *kernel, void *workspace,
                                size_t workspace_bytes, uint64_t seed, bench_verdict *verdict,
                                bench_error *error) {
-  bench_reference *own = work->reference;
-  work->reference = NULL;
+  bench_reference *own;
   bench_code code = bench_work_fill(work, seed, error);
-  if (code == BENCH_OK && has_values(work, kernel)) {
-    code = bench_reference_make(work, BENCH_ROWS_FEW, error);
+  if (code != BENCH_OK) {
+    return code;
   }
-  if (code == BENCH_OK && work->reference != NULL) {
-    const double bound = work->reference->tolerance;
-    work->reference->tolerance = DRAWN_FACTOR * fmax(bound, own != NULL ? own->tolerance : 0);
-  }
+  code = draw_reference(work, seed, &own, error);
   if (code == BENCH_OK) {
     code = verify(work, kernel, workspace, workspace_bytes, BENCH_ROWS_FEW, verdict, error);
   }
-  bench_reference_free(work->reference);
-  work->reference = own;
+  put_back(work, own);
   return code;
 }

@@ -33,24 +33,37 @@ static size_t row_bytes(const bench_attn *attn) {
   return (size_t)attn->head_dim * bench_dtype_bytes(attn->dtype);
 }
 
-static bench_code renew_query(bench_watch *w, const bench_layer *layer, bench_error *error) {
+/* One row of a tensor, on the host too where it has a view of this layer. */
+static bench_code renew_row(bench_watch *w, bench_tensor tensor, void *device, void *host,
+                            int64_t row, bench_error *error) {
   bench_work *work = w->work;
   const bench_attn *attn = &work->attn;
   const bench_input input = attn->input == BENCH_INPUT_MODEL ? BENCH_INPUT_NORMAL : attn->input;
   const uint64_t seed = bench_hash64(w->secret, 1, (uint64_t)w->sample);
-  float values[HEAD_DIM_MAX];
-  char row[HEAD_DIM_MAX * sizeof(float)];
-  for (int64_t d = 0; d < attn->head_dim; d++) {
-    values[d] = bench_input_element(input, seed, w->layer, BENCH_TENSOR_Q, d);
-  }
-  bench_from_float(attn->dtype, values, row, attn->head_dim);
-  const size_t offset = (size_t)w->row * row_bytes(attn);
+  const size_t offset = (size_t)row * row_bytes(attn);
+  char values[HEAD_DIM_MAX * sizeof(float)];
+  bench_input_fill_range(input, seed, w->layer, tensor, attn->dtype, values, 0, attn->head_dim);
   work->input_touched = true;
-  if (layer->host_q != NULL) {
-    memcpy((char *)layer->host_q + offset, row, row_bytes(attn));
+  if (host != NULL) {
+    memcpy((char *)host + offset, values, row_bytes(attn));
   }
-  return work->backend->upload(work->context, (char *)layer->q + offset, row, row_bytes(attn),
+  return work->backend->upload(work->context, (char *)device + offset, values, row_bytes(attn),
                                error);
+}
+
+static bench_code renew_rows(bench_watch *w, const bench_layer *layer, bench_error *error) {
+  const bench_attn *attn = &w->work->attn;
+  const int64_t kv_rows = attn->batch * attn->heads_kv * attn->seq_kv;
+  const int64_t key =
+      (int64_t)(bench_hash64(w->secret, 2, (uint64_t)w->sample) % (uint64_t)kv_rows);
+  bench_code code = renew_row(w, BENCH_TENSOR_Q, layer->q, layer->host_q, w->row, error);
+  if (code == BENCH_OK) {
+    code = renew_row(w, BENCH_TENSOR_K, layer->k, layer->host_k, key, error);
+  }
+  if (code == BENCH_OK) {
+    code = renew_row(w, BENCH_TENSOR_V, layer->v, layer->host_v, key, error);
+  }
+  return code;
 }
 
 bench_code bench_watch_before(bench_watch *w, bench_error *error) {
@@ -65,7 +78,7 @@ bench_code bench_watch_before(bench_watch *w, bench_error *error) {
   const bench_layer *layer = bench_work_layer(work, w->layer);
   bench_code code = BENCH_OK;
   if (attn->scope == BENCH_SCOPE_ATTENTION) {
-    code = renew_query(w, layer, error);
+    code = renew_rows(w, layer, error);
   }
   if (code == BENCH_OK) {
     code = work->backend->fill(work->context, (char *)layer->o + (size_t)w->row * row_bytes(attn),

@@ -1,12 +1,15 @@
 /* What is done around every timed launch, so that a kernel is only as fast as it computes.
  *
  * A kernel may have kept its last answer, skip the work when it thinks that it is timed, or answer
- * from a fingerprint of its inputs. So before each sample one row of Q, drawn anew, gets values
- * that nobody has seen, and what stands in the same row of O and LSE is poisoned. After the sample
- * both have to be there, and at the first, second, fourth, eighth ... sample they are compared with
- * the row's reference. All of it happens outside the timed region and costs a row of copying.
+ * from a fingerprint of its inputs. So before each sample a row of Q and a key with its value,
+ * drawn anew, get values that nobody has seen, and what stands in O and LSE for that row is
+ * poisoned. After the sample both have to be there, and at the first, second, fourth, eighth ...
+ * sample they are compared with the row's reference; so are some rows that nobody poisoned, which
+ * the new key has changed as well, after the last (bench_verify_left). All of it happens outside
+ * the timed region and costs a few rows of copying.
  *
- * In scope block Q comes from the projections: there the row is poisoned and has to be there. */
+ * In scope block Q, K and V come from the projections: there the row is poisoned and has to be
+ * there. */
 #ifndef BENCH_WATCH_H
 #define BENCH_WATCH_H
 

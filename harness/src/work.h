@@ -68,10 +68,33 @@ bench_code bench_work_open(const bench_backend *backend, bench_context *context,
                            const bench_work_request *request, bench_work *out, bench_error *error);
 void bench_work_close(bench_work *work);
 
+/* Bytes of one layer's Q or O, of its K or V, of its LSE. */
+static inline size_t bench_q_bytes(const bench_attn *attn) {
+  return (size_t)bench_attn_q_elements(attn) * bench_dtype_bytes(attn->dtype);
+}
+static inline size_t bench_kv_bytes(const bench_attn *attn) {
+  return (size_t)bench_attn_kv_elements(attn) * bench_dtype_bytes(attn->dtype);
+}
+static inline size_t bench_lse_bytes(const bench_attn *attn) {
+  return (size_t)bench_attn_rows(attn) * sizeof(float);
+}
+
+/* inputs.c. Fills the inputs for the first time; part of bench_work_open. */
+bench_code bench_work_first_fill(bench_work *work, const bench_work_request *request,
+                                 bench_error *error);
+
 /* Fills the inputs of every layer anew: with the problem's own seed they are again what they were
  * after opening, with another they have the same shape and distribution (a model's inputs: a normal
  * one). Nothing is done where they are so already. Block lists stay as they are. */
 bench_code bench_work_fill(bench_work *work, uint64_t seed, bench_error *error);
+
+/* The same little by little: part [0, bench_work_parts) of the inputs (of a block: of X) from
+ * another seed. The rest stays. Not for a model's inputs. */
+int64_t bench_work_parts(const bench_work *work);
+bench_code bench_work_fill_part(bench_work *work, uint64_t seed, int64_t part, bench_error *error);
+
+/* A block's Q, K and V to the host, as its projections have left them; nothing to do without. */
+bench_code bench_work_fetch_projected(const bench_work *work, bench_error *error);
 
 /* Before a row of a model's inputs is overwritten; nothing to do for others, which can be made
  * again. */
@@ -81,6 +104,8 @@ bench_code bench_work_keep_inputs(bench_work *work, bench_error *error);
  * launch can find its tensors in no cache. They share masks and, of a block, X, Y and the weights.
  * Dropped by bench_work_drop_sets or with the work. */
 bench_code bench_work_add_sets(bench_work *work, int64_t sets, bench_error *error);
+/* The layers' inputs into their copies once more, after bench_work_fill. */
+bench_code bench_work_fill_sets(bench_work *work, bench_error *error);
 void bench_work_drop_sets(bench_work *work);
 
 /* Layer l of the timed region. */
@@ -149,11 +174,15 @@ void bench_reference_free(bench_reference *reference);
 bench_code bench_verify_outputs(bench_work *work, bool lse, bool whole, bench_verdict *verdict,
                                 bench_error *error);
 
-/* The same after timing, on inputs of a seed that the kernel has not seen, for a few rows. Leaves
- * the inputs of that seed behind, and the reference of the problem's own. */
-bench_code bench_verify_unseen(bench_work *work, const bench_kernel *kernel, void *workspace,
+/* A few rows once more after timing, by a seed that is drawn then. */
+typedef bench_code bench_judge(bench_work *work, const bench_kernel *kernel, void *workspace,
                                size_t workspace_bytes, uint64_t seed, bench_verdict *verdict,
                                bench_error *error);
+/* Of the outputs as the last launch has left them, with the inputs as they are now. */
+bench_judge bench_verify_left;
+/* Of a launch on inputs of that seed, which the kernel has not seen and which stay. The reference
+ * is again that of the problem's own afterwards. */
+bench_judge bench_verify_unseen;
 
 /* One row of distinct layer `layer`, as the kernel has left it, against the host's inputs as they
  * are now. verdict->err_tolerance is the bound of the problem, which a row's own may exceed. */

@@ -34,7 +34,11 @@ float bench_input_element(bench_input input, uint64_t seed, int64_t layer, bench
 void bench_input_fill(bench_input input, uint64_t seed, int64_t layer, bench_tensor tensor,
                       bench_dtype dtype, void *out, int64_t count);
 
-/* The same, every element times `scale` before it is rounded. */
+/* Elements [first, first + count), to `out` on. */
+void bench_input_fill_range(bench_input input, uint64_t seed, int64_t layer, bench_tensor tensor,
+                            bench_dtype dtype, void *out, int64_t first, int64_t count);
+
+/* All from the first, every element times `scale` before it is rounded. */
 void bench_input_fill_scaled(bench_input input, uint64_t seed, int64_t layer, bench_tensor tensor,
                              float scale, bench_dtype dtype, void *out, int64_t count);
 

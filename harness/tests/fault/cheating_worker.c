@@ -2,6 +2,7 @@
  * when they are verified first, but for the one that has the mask wrong. The machine is said to
  * have a small cache, so that neither emptying it nor filling it takes long. Linked with
  * --wrap=bench_backend_find. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -104,13 +105,34 @@ static bench_code writes_its_inputs(const bench_launch *launch) {
   return code;
 }
 
+/* Rows that somebody poisoned, which are all of them when it is verified. */
+static bench_code computes_what_is_watched(const bench_launch *launch) {
+  const bench_attn *attn = launch->attn;
+  const size_t row_bytes = (size_t)attn->head_dim * sizeof(float);
+  const int64_t rows = bench_attn_rows(attn);
+  bench_launch apart = *launch;
+  apart.o = malloc(o_bytes(attn));
+  apart.lse = malloc((size_t)rows * sizeof(float));
+  const bench_code code = honest(&apart);
+  for (int64_t row = 0; row < rows; row++) {
+    if (isnan(launch->lse[row])) {
+      launch->lse[row] = apart.lse[row];
+      memcpy((char *)launch->o + (size_t)row * row_bytes,
+             (const char *)apart.o + (size_t)row * row_bytes, row_bytes);
+    }
+  }
+  free(apart.o);
+  free(apart.lse);
+  return code;
+}
+
 static const struct {
   int64_t seq;
   bench_code (*launch)(const bench_launch *launch);
 } cheats[] = {
     {13, answers_by_pointer},    {17, answers_from_memory},        {19, has_the_mask_wrong},
     {23, rests_while_timed},     {29, writes_outside_while_timed}, {31, writes_its_inputs},
-    {37, does_half_while_timed},
+    {37, does_half_while_timed}, {41, computes_what_is_watched},
 };
 
 static bench_code launch_cheating(const bench_launch *launch) {

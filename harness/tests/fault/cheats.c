@@ -23,6 +23,7 @@ static const struct {
     {"29", "wrote outside its outputs"},
     {"31", "into its inputs"},
     {"37", "writ"}, /* a row of a sample, or one of the last look */
+    {"41", "what the last sample left"},
 };
 
 static const char *expected_reason(const char *seq) {
@@ -34,16 +35,16 @@ static const char *expected_reason(const char *seq) {
   return NULL;
 }
 
-static void sweep_cheats(const char *worker, const char *name, const char *modes) {
+static void sweep_cheats(const char *worker, const char *name, const char *modes,
+                         const char *lengths) {
   char folder[256];
   char config[512];
   char environment[512];
   snprintf(config, sizeof config,
            "[sweep]\nname = \"cheats\"\nkernels = [\"naive\"]\nmodes = [%s]\n"
            "budget = { case_s = 0.3 }\n"
-           "[[grid]]\nseq = [8, 13, 16, 17, 18, 19, 20, 23, 24, 29, 30, 31, 32, 37, 64]\n"
-           "heads = [2]\nhead_dim = [32]\nmask = [\"causal\"]\n",
-           modes);
+           "[[grid]]\nseq = [%s]\nheads = [2]\nhead_dim = [32]\nmask = [\"causal\"]\n",
+           modes, lengths);
   snprintf(folder, sizeof folder, "%s/%s", scratch_folder(), name);
   snprintf(environment, sizeof environment, "BENCH_WORKER='%s'", worker);
   const char *path = scratch_file("cheats.toml", config);
@@ -51,7 +52,7 @@ static void sweep_cheats(const char *worker, const char *name, const char *modes
   assert_int_equal(outcome.exit_status, 1);
   outcome_free(&outcome);
   result_table table = read_table(folder, "sweep.csv", &bench_sweep_table);
-  assert_true(table.rows >= 15);
+  assert_true(table.rows >= 2);
   for (size_t row = 0; row < table.rows; row++) {
     const char *seq = table_field(&table, row, "seq_q");
     const char *reason = expected_reason(seq);
@@ -68,8 +69,10 @@ static void sweep_cheats(const char *worker, const char *name, const char *modes
 
 static void every_cheat_is_found(void **state) {
   (void)state;
-  sweep_cheats(CHEATING_WORKER, "warm", "\"warm\", \"cold\"");
-  sweep_cheats(CHEATING_WORKER, "graph", "\"graph\"");
+  static const char lengths[] = "8, 13, 16, 17, 18, 19, 20, 23, 24, 29, 30, 31, 32, 37, 40, 41, 64";
+  sweep_cheats(CHEATING_WORKER, "warm", "\"warm\", \"cold\"", lengths);
+  sweep_cheats(CHEATING_WORKER, "graph", "\"graph\"", lengths);
+  sweep_cheats(CHEATING_WORKER, "sustained", "\"sustained\"", "40, 41"); /* three seconds each */
 }
 
 int main(void) {

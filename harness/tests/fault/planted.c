@@ -207,6 +207,46 @@ static void drifting_samples_make_an_invalid_row(void **state) {
   table_free(&table);
 }
 
+/* What the device was like while a case was timed stands in its row, and makes it invalid where
+ * nobody allows it: the time and the samples stay. */
+static void an_unsteady_device_makes_an_invalid_row(void **state) {
+  (void)state;
+  static const struct {
+    const char *name;
+    const char *column;
+    const char *value;
+    const char *reason;
+  } states[] = {
+      {"steal", "steal_pct", "50", "the hypervisor took 50 % of the CPU time"},
+      {"hot", "throttle", "hw_thermal", "the device throttled: hw_thermal"},
+  };
+  const char *file = scratch_file("unsteady.toml",
+                                  "[sweep]\nname = \"unsteady\"\nkernels = [\"null\"]\n"
+                                  "modes = [\"warm\"]\nbudget = { case_s = 0.01 }\n"
+                                  "[[grid]]\nseq = [64]\nheads = [2]\nhead_dim = [32]\n");
+  for (int n = 0; n < 4; n++) {
+    const bool allowed = n % 2 == 1;
+    char path[256];
+    char environment[1024];
+    snprintf(path, sizeof path, "%s/unsteady%d", scratch_folder(), n);
+    snprintf(environment, sizeof environment, "env %s STATE=%s BENCH_WORKER='%s'",
+             allowed ? "BENCH_UNSTEADY=allow" : "-u BENCH_UNSTEADY", states[n / 2].name,
+             UNSTEADY_WORKER);
+    bench_outcome outcome = run_bench(environment, "sweep %s --backend cpu -o %s", file, path);
+    assert_int_equal(outcome.exit_status, allowed ? 0 : 1);
+    outcome_free(&outcome);
+    result_table table = read_table(path, "sweep.csv", &bench_sweep_table);
+    assert_int_equal(table.rows, 1);
+    assert_string_equal(table_field(&table, 0, "status"), allowed ? "ok" : "invalid");
+    assert_string_equal(table_field(&table, 0, "reason"), allowed ? "" : states[n / 2].reason);
+    assert_string_equal(table_field(&table, 0, states[n / 2].column), states[n / 2].value);
+    assert_string_equal(table_field(&table, 0, "load_1min"), "3.5");
+    assert_true(strtod(table_field(&table, 0, "time_ns_median"), NULL) > 0);
+    assert_true(atoi(table_field(&table, 0, "samples")) > 0);
+    table_free(&table);
+  }
+}
+
 static void bad_fault_lists(void **state) {
   (void)state;
   static const char *const bad[][2] = {
@@ -232,6 +272,7 @@ int main(void) {
       cmocka_unit_test(the_samples_are_of_the_rows),
       cmocka_unit_test(oom_forbids_larger_cases),
       cmocka_unit_test(drifting_samples_make_an_invalid_row),
+      cmocka_unit_test(an_unsteady_device_makes_an_invalid_row),
       cmocka_unit_test(bad_fault_lists),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

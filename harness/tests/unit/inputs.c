@@ -139,6 +139,81 @@ static void own_inputs_come_back(void **state) {
   }
 }
 
+/* Part by part the inputs become what filling them at once makes them, on the host and beside it;
+ * a part is less than a tensor. */
+static void parts_make_the_whole(void **state) {
+  (void)state;
+  static const bench_scope scopes[] = {BENCH_SCOPE_ATTENTION, BENCH_SCOPE_BLOCK};
+  enum { SEED = 6, TENSORS = 3 };
+  for (int n = 0; n < 4; n++) {
+    session s;
+    bench_error error = {.message = ""};
+    bench_attn attn = problem(scopes[n / 2]);
+    attn.seq_q = attn.seq_kv = 600;
+    attn.d_model *= 2;
+    if (attn.scope == BENCH_SCOPE_BLOCK && bench_backend_cpu()->gemm_why_not() != NULL) {
+      continue;
+    }
+    open_session(&s, &attn, n % 2 == 1);
+    const bench_layer *layer = &s.work.layers[1];
+    const size_t bytes = q_bytes(&s);
+    const void *device[TENSORS] = {layer->q, layer->k, layer->v};
+    const void *host[TENSORS] = {layer->host_q, layer->host_k, layer->host_v};
+    void *whole[TENSORS];
+    assert_int_equal(bench_work_fill(&s.work, SEED, &error), BENCH_OK);
+    for (int i = 0; i < TENSORS; i++) {
+      whole[i] = malloc(bytes);
+      memcpy(whole[i], device[i], bytes);
+    }
+    assert_int_equal(bench_work_fill(&s.work, attn.seed, &error), BENCH_OK);
+    const int64_t parts = bench_work_parts(&s.work);
+    assert_in_range(parts, 2 * LAYERS * (attn.scope == BENCH_SCOPE_BLOCK ? 1 : TENSORS), 100);
+    for (int64_t part = 0; part < parts; part++) {
+      assert_int_equal(bench_work_fill_part(&s.work, SEED, part, &error), BENCH_OK);
+      assert_true(s.work.input_touched);
+    }
+    launch(&s); /* projects what a block's X has become */
+    assert_int_equal(bench_work_fetch_projected(&s.work, &error), BENCH_OK);
+    for (int i = 0; i < TENSORS; i++) {
+      assert_memory_equal(device[i], whole[i], bytes);
+      assert_memory_equal(host[i], whole[i], bytes);
+      free(whole[i]);
+    }
+    close_session(&s);
+  }
+}
+
+/* What a launch has left is right as long as it belongs to the inputs as they are. */
+static void what_a_launch_left(void **state) {
+  (void)state;
+  static const bench_scope scopes[] = {BENCH_SCOPE_ATTENTION, BENCH_SCOPE_BLOCK};
+  for (int n = 0; n < 4; n++) {
+    session s;
+    bench_error error = {.message = ""};
+    bench_verdict verdict;
+    const bench_attn attn = problem(scopes[n / 2]);
+    if (attn.scope == BENCH_SCOPE_BLOCK && bench_backend_cpu()->gemm_why_not() != NULL) {
+      continue;
+    }
+    open_session(&s, &attn, n % 2 == 1);
+    for (int last_part = 0; last_part < 2; last_part++) {
+      assert_int_equal(bench_work_fill_part(&s.work, 6, 0, &error), BENCH_OK);
+      launch(&s);
+      if (last_part == 1) { /* of V, or of X */
+        assert_int_equal(bench_work_fill_part(&s.work, 7, bench_work_parts(&s.work) - 1, &error),
+                         BENCH_OK);
+      }
+      assert_int_equal(
+          bench_verify_left(&s.work, s.kernel, s.workspace, s.workspace_bytes, 8, &verdict, &error),
+          BENCH_OK);
+      assert_int_equal(verdict.right, last_part == 0);
+      assert_true(verdict.rows_checked >= 32);
+      assert_null(s.work.reference);
+    }
+    close_session(&s);
+  }
+}
+
 /* Of 40 watched samples each changes a row of Q, and one that is not computed is found. */
 static void watched_rows(void **state) {
   (void)state;
@@ -194,10 +269,9 @@ static void honest_on_drawn_inputs(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(copies_stand_apart),
-      cmocka_unit_test(own_inputs_come_back),
-      cmocka_unit_test(watched_rows),
-      cmocka_unit_test(honest_on_drawn_inputs),
+      cmocka_unit_test(copies_stand_apart),   cmocka_unit_test(own_inputs_come_back),
+      cmocka_unit_test(parts_make_the_whole), cmocka_unit_test(what_a_launch_left),
+      cmocka_unit_test(watched_rows),         cmocka_unit_test(honest_on_drawn_inputs),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -65,7 +65,7 @@ static int64_t looks_before(int64_t count) {
 static int64_t inputs_seen(const region *first, int64_t count) {
   int64_t seen = 1;
   for (int64_t i = 1; i < count; i++) {
-    seen += first[i].v != first[i - 1].v;
+    seen += are_others(first[i].v, first[i - 1].v);
   }
   return seen;
 }
@@ -82,7 +82,7 @@ static void cold_flushes_once_a_sample(void **state) {
     assert_int_equal(samples[i].flushes, 1);
     assert_int_equal(samples[i].launches, 1);
   }
-  assert_int_equal(inputs_seen(samples, taken.count), 1 + looks_before(taken.count));
+  assert_int_equal(inputs_seen(samples, taken.count), 2 + looks_before(taken.count));
   free(samples);
   bench_measurement_free(&taken);
 }
@@ -97,9 +97,9 @@ static void warm_never_flushes(void **state) {
     assert_int_equal(regions[i].flushes, 0);
   }
   /* New inputs are met in a region that is no sample, like the first. */
-  const int64_t looks = looks_before(taken.count);
-  assert_int_equal(region_count, taken.count + 1 + looks);
-  assert_int_equal(inputs_seen(regions, region_count), 1 + looks);
+  const int64_t renewals = 1 + looks_before(taken.count);
+  assert_int_equal(region_count, taken.count + 1 + renewals);
+  assert_int_equal(inputs_seen(regions, region_count), 1 + renewals);
   bench_measurement_free(&taken);
 }
 
@@ -110,7 +110,7 @@ static int64_t sets_wanted(void) {
 }
 
 /* No tensors come again before all the others have been used, and together they fill the cache five
- * times. */
+ * times. New inputs are those of every copy. */
 static void graph_takes_copies_in_turn(void **state) {
   (void)state;
   bench_measurement taken;
@@ -124,6 +124,12 @@ static void graph_takes_copies_in_turn(void **state) {
       assert_ptr_not_equal(samples[i].q, samples[j].q);
     }
   }
+  assert_int_equal(inputs_seen(samples, taken.count), 2 + looks_before(taken.count));
+  const region *last = &samples[(taken.count / sets - 1) * sets];
+  for (int64_t i = 0; i < sets; i++) {
+    assert_ptr_equal(last[i].q, samples[i].q);
+    assert_true(are_others(last[i].v, samples[i].v));
+  }
   free(samples);
   bench_measurement_free(&taken);
 }
@@ -136,6 +142,7 @@ static void graph_holds_all_copies(void **state) {
   backend.graph_end = graph_end;
   backend.graph_launch = graph_launch;
   backend.graph_free = graph_free;
+  noise = 0.5;
   measure(BENCH_MODE_GRAPH, 0.4, &taken);
   assert_int_equal(captured_count, sets_wanted());
   for (int64_t i = 0; i < captured_count; i++) {
@@ -145,6 +152,7 @@ static void graph_holds_all_copies(void **state) {
   }
   region *samples = kept(&taken);
   assert_int_equal(samples->launches, captured_count);
+  assert_int_equal(inputs_seen(samples, taken.count), 2 + looks_before(taken.count));
   free(samples);
   bench_measurement_free(&taken);
 }
@@ -166,6 +174,21 @@ static void sustained_keeps_its_second_half(void **state) {
     free(samples);
     bench_measurement_free(&taken);
   }
+}
+
+/* It goes through its inputs again and again, and hardly rests for it. */
+static void sustained_has_new_inputs(void **state) {
+  (void)state;
+  bench_measurement taken;
+  backend.host_memory = false;
+  upload_ns = 0.1 * LAUNCH_NS;
+  measure(BENCH_MODE_SUSTAINED, 0.5, &taken);
+  const double lasted_ns = regions[region_count - 1].end_ns - regions[0].end_ns;
+  region *samples = kept(&taken);
+  assert_true(inputs_seen(samples, taken.count) > 20);
+  assert_in_range((int64_t)(1000 * tensors_ns / lasted_ns), 5, 10);
+  free(samples);
+  bench_measurement_free(&taken);
 }
 
 /* On a host too, whose first launch takes a hundred times as long as the others. */
@@ -230,6 +253,7 @@ int main(void) {
       cmocka_unit_test_setup(graph_takes_copies_in_turn, reset),
       cmocka_unit_test_setup(graph_holds_all_copies, reset),
       cmocka_unit_test(sustained_keeps_its_second_half),
+      cmocka_unit_test_setup(sustained_has_new_inputs, reset),
       cmocka_unit_test_setup(short_regions_come_in_batches, reset),
       cmocka_unit_test_setup(a_batch_fits_under_a_hold, reset),
       cmocka_unit_test_setup(an_expired_hold_is_told, reset),

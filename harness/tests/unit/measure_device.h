@@ -23,14 +23,21 @@
 #define FLUSH_NS 3e6
 #define LLC_BYTES (64 << 10)
 
-enum { REGIONS_MAX = 40000, GRAPH_MAX = 256, QUEUE = 1024, KERNELS_OF_A_LAYER = 7 };
+enum {
+  REGIONS_MAX = 40000,
+  GRAPH_MAX = 256,
+  QUEUE = 1024,
+  KERNELS_OF_A_LAYER = 7,
+  HEAD_DIM = 16,
+  SEQ = 19
+};
 
 /* From timer_start to timer_stop. */
 typedef struct region {
   int flushes; /* since the region before */
   int64_t launches;
   const void *q; /* of the first launch */
-  float v;       /* its first value */
+  float v[SEQ];  /* the first value of each row of its V */
   double begin_ns;
   double end_ns;
 } region;
@@ -38,7 +45,9 @@ typedef struct region {
 static double now_ns;
 static double first_ns; /* of the first launch, beside launch_ns */
 static double launch_ns;
-static double noise; /* of a launch's time, over the time */
+static double upload_ns;  /* of an upload while a case is timed */
+static double tensors_ns; /* of those of more than a row so far */
+static double noise;      /* of a launch's time, over the time */
 static bool timing;
 static bool capturing;
 static int64_t layers;
@@ -120,9 +129,31 @@ static void enqueue(void) {
   }
 }
 
+static bench_code upload(bench_context *context, void *to, const void *from, size_t bytes,
+                         bench_error *error) {
+  now_ns += region_count > 0 ? upload_ns : 0;
+  tensors_ns += region_count > 0 && bytes > HEAD_DIM * sizeof(float) ? upload_ns : 0;
+  return bench_backend_cpu()->upload(context, to, from, bytes, error);
+}
+
 static const bench_device *get_device(const bench_context *context) {
   (void)context;
   return &device;
+}
+
+static void look_at_values(const bench_launch *l, float v[SEQ]) {
+  for (int row = 0; row < SEQ; row++) {
+    v[row] = ((const float *)l->v)[row * HEAD_DIM];
+  }
+}
+
+/* In most rows: single ones are others in each sample. */
+static bool are_others(const float a[SEQ], const float b[SEQ]) {
+  int differ = 0;
+  for (int row = 0; row < SEQ; row++) {
+    differ += a[row] != b[row];
+  }
+  return differ > 2 * SEQ / 3;
 }
 
 /* The kernel computes, so that whatever watches it is content; once in a region what it launches
@@ -137,7 +168,7 @@ static bench_code launch(const bench_launch *l) {
   region *r = &regions[region_count];
   if (timing && r->launches++ == 0) {
     r->q = l->q;
-    r->v = *(const float *)l->v;
+    look_at_values(l, r->v);
   }
   const double drawn = (double)(bench_hash64(launches++, 0, 0) >> 11) * 0x1p-53;
   now_ns += (launches == 1 ? first_ns : 0) + launch_ns * (1 + noise * (drawn - 0.5));
@@ -168,7 +199,10 @@ static bench_code graph_launch(bench_context *context, void *graph, bench_error 
   (void)error;
   const bench_launch *all = graph;
   for (int64_t i = 0; i < captured_count; i++) {
+    float v[SEQ];
     launch(&all[i]);
+    look_at_values(&all[i], v); /* new inputs are those of every copy */
+    assert_false(are_others(v, regions[region_count].v));
   }
   return BENCH_OK;
 }
@@ -183,8 +217,8 @@ static bench_attn problem(void) {
   memset(&attn, 0, sizeof attn);
   attn.layers = layers;
   attn.batch = attn.heads_q = attn.heads_kv = 1;
-  attn.head_dim = 16;
-  attn.seq_q = attn.seq_kv = 19;
+  attn.head_dim = HEAD_DIM;
+  attn.seq_q = attn.seq_kv = SEQ;
   attn.dtype = BENCH_FP32;
   attn.seed = 5;
   attn.mask.kind = BENCH_MASK_CAUSAL;
@@ -196,6 +230,7 @@ static int reset(void **state) {
   now_ns = 1e9;
   first_ns = 0;
   launch_ns = LAUNCH_NS;
+  upload_ns = tensors_ns = 0;
   noise = 0;
   layers = 1;
   timing = capturing = expired = false;
@@ -207,6 +242,7 @@ static int reset(void **state) {
   backend.flush_cache = flush_cache;
   backend.timer_start = timer_start;
   backend.timer_stop = timer_stop;
+  backend.upload = upload;
   backend.clock_mhz = NULL;
   backend.device = get_device;
   return 0;
