@@ -8,9 +8,13 @@
 #include "backends/plugin.h"
 #include "bench/backend.h"
 
-const char *const bench_families[] = {"reference", "naive",  "blas",   "flash",
-                                      "sparse",    "decode", "vendor", "null"};
+const char *const bench_families[] = {"reference", "naive",  "blas",   "flash", "sparse",
+                                      "decode",    "vendor", "memory", "null"};
 const size_t bench_family_count = sizeof bench_families / sizeof bench_families[0];
+
+bool bench_family_computes(const char *name) {
+  return !bench_name_is_of(name, "memory") && !bench_name_is_of(name, "null");
+}
 
 /* The order of bench_backend_at(). `backend` is NULL where `why_not` says why. */
 typedef struct slot {

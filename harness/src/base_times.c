@@ -55,7 +55,7 @@ static double find(const bench_time_list *list, uint64_t key) {
 
 /* The projections have no mask: an ideal would have to leave them out. */
 static bool has_ideal(const bench_row *row) {
-  return strcmp(row->scope, "attention") == 0 && strcmp(row->kernel, "null") != 0;
+  return strcmp(row->scope, "attention") == 0 && bench_family_computes(row->kernel);
 }
 
 static bool is_dense(const bench_row *row) {

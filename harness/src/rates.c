@@ -12,12 +12,12 @@ static const struct {
   double fp32;
   double half;
 } rate_table[] = {
-    {"cpu", "reference", 1e9, 1e9}, {"cpu", "naive", 5e9, 5e9},    {"cpu", "blas", 20e9, 20e9},
-    {"cpu", "flash", 25e9, 25e9},   {"cpu", "sparse", 25e9, 25e9}, {"cpu", "null", 1e15, 1e15},
-    {"cuda", "naive", 1e9, 1e9},    {"cuda", "blas", 10e9, 50e9},  {"cuda", "flash", 10e9, 1e12},
-    {"cuda", "sparse", 10e9, 1e12}, {"cuda", "decode", 1e9, 10e9}, {"cuda", "vendor", 10e9, 1e12},
-    {"emu", "naive", 5e6, 5e6},     {"emu", "blas", 1e9, 1e9},     {"emu", "flash", 1e8, 1e8},
-    {"emu", "sparse", 1e8, 1e8},    {"emu", "decode", 1e8, 1e8},
+    {"cpu", "reference", 1e9, 1e9}, {"cpu", "naive", 5e9, 5e9},     {"cpu", "blas", 20e9, 20e9},
+    {"cpu", "flash", 25e9, 25e9},   {"cpu", "sparse", 25e9, 25e9},  {"cpu", "memory", 1e11, 1e11},
+    {"cpu", "null", 1e15, 1e15},    {"cuda", "naive", 1e9, 1e9},    {"cuda", "blas", 10e9, 50e9},
+    {"cuda", "flash", 10e9, 1e12},  {"cuda", "sparse", 10e9, 1e12}, {"cuda", "decode", 1e9, 10e9},
+    {"cuda", "vendor", 10e9, 1e12}, {"emu", "naive", 5e6, 5e6},     {"emu", "blas", 1e9, 1e9},
+    {"emu", "flash", 1e8, 1e8},     {"emu", "sparse", 1e8, 1e8},    {"emu", "decode", 1e8, 1e8},
 };
 
 #define CC_TENSOR_CORES 80

@@ -20,8 +20,8 @@ static side side_of(const char *kernel, const char *peer) {
   static const struct {
     const char *family;
     side side;
-  } families[] = {{"flash", OURS},    {"sparse", OURS},       {"decode", OURS},
-                  {"naive", NEITHER}, {"reference", NEITHER}, {"null", NEITHER}};
+  } families[] = {{"flash", OURS},        {"sparse", OURS},    {"decode", OURS}, {"naive", NEITHER},
+                  {"reference", NEITHER}, {"memory", NEITHER}, {"null", NEITHER}};
   if (peer != NULL && strcmp(kernel, peer) == 0) {
     return PEER;
   }

@@ -70,10 +70,13 @@ static bool fill_times(run_state *run, const bench_problem *problem, const doubl
   row->time_ns_sd = summary.sd;
   row->time_ns_ci_lo = summary.ci_lo;
   row->time_ns_ci_hi = summary.ci_hi;
-  if (strcmp(row->kernel, "null") != 0 && summary.median > 0) { /* null does no work to rate */
+  const bool computes = bench_family_computes(row->kernel);
+  if ((computes || bench_name_is_of(row->kernel, "memory")) && summary.median > 0) {
+    row->gb_per_s = (double)row->bytes_min / summary.median;
+  }
+  if (computes && summary.median > 0) {
     const bench_attn *attn = &problem->attn;
     row->tflops = (double)row->flops / summary.median / 1e3;
-    row->gb_per_s = (double)row->bytes_min / summary.median;
     row->tokens_per_s = (double)(attn->batch * attn->seq_q) / summary.median * 1e9;
     if (run->options->roofs_path != NULL) {
       row->pct_of_roof = bench_roofs_pct(run->options->roofs, attn, &run->target->device, row);

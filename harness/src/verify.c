@@ -185,7 +185,7 @@ static bench_code compare_layers(bench_work *work, bool values, bool lse, bench_
 }
 
 bool bench_kernel_computes(const bench_kernel *kernel) {
-  return strcmp(kernel->family, "null") != 0;
+  return bench_family_computes(kernel->family);
 }
 
 /* Whether this problem's outputs have values to compare; NaN and bounds are looked at anyway. */

@@ -189,7 +189,7 @@ bench_judge bench_verify_unseen;
 bench_code bench_verify_row(const bench_work *work, int64_t layer, int64_t row, const float *o,
                             float lse, bench_verdict *verdict, bench_error *error);
 
-/* The family `null` computes nothing: there is nothing to compare. */
+/* bench_family_computes: else there is nothing to compare. */
 bool bench_kernel_computes(const bench_kernel *kernel);
 
 /* measure.c: what is timed. */

@@ -148,6 +148,9 @@ const bench_kernel_entry *bench_backend_kernel(const bench_backend *backend, con
 /* Family names, compiled into every build whether or not a kernel of theirs is there. */
 extern const char *const bench_families[];
 extern const size_t bench_family_count;
+/* Whether a kernel of this name computes attention: `memory` and `null` do not, and there is
+ * nothing of theirs to compare or to rate by FLOPs. */
+bool bench_family_computes(const char *name);
 
 #ifdef __cplusplus
 }

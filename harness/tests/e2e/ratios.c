@@ -94,6 +94,30 @@ static void not_of_the_second_best(void **state) {
   outcome_free(&outcome);
 }
 
+/* What computes nothing is no peer, however fast, but where it is asked for: the share of memory's
+ * rate that a kernel reaches. */
+static void memory_where_it_is_asked_for(void **state) {
+  (void)state;
+  scratch_file("sweep.csv",
+               "problem_id,status,kernel,variant,backend,device,dtype,scope,direction,layers,batch,"
+               "heads_q,heads_kv,head_dim,seq_q,seq_kv,mask,input,mode,time_ns_median,"
+               "time_ns_ci_lo,time_ns_ci_hi,tflops,fraction_of_ideal\n"
+               "p,ok,flash,avx2,cpu,c,fp32,attention,fwd,1,1,2,2,32,1,64,full,normal,cold,2000000,"
+               ",,1,\n"
+               "p,ok,memory,avx2,cpu,c,fp32,attention,fwd,1,1,2,2,32,1,64,full,normal,cold,1500000,"
+               ",,,\n"
+               "p,ok,blas,openblas,cpu,c,fp32,attention,fwd,1,1,2,2,32,1,64,full,normal,cold,"
+               "9000000,,,1,\n");
+  static const char *const asked[][2] = {{"", "4.500"}, {"--peer memory", "0.750"}};
+  for (int i = 0; i < 2; i++) {
+    bench_outcome outcome = run_bench("", "ratios %s %s", scratch_folder(), asked[i][0]);
+    assert_int_equal(outcome.exit_status, 0);
+    assert_non_null(strstr(outcome.out, asked[i][1]));
+    assert_null(strstr(outcome.out, asked[1 - i][1]));
+    outcome_free(&outcome);
+  }
+}
+
 /* The stored result with one text replaced, as a folder of its own. */
 static void refuses(const char *from, const char *to, const char *options, int status,
                     const char *message) {
@@ -142,6 +166,7 @@ int main(void) {
       cmocka_unit_test(of_a_named_peer),
       cmocka_unit_test(not_of_the_second_best),
       cmocka_unit_test(of_what_is_sustained),
+      cmocka_unit_test(memory_where_it_is_asked_for),
       cmocka_unit_test(refuses_what_it_cannot_compare),
       cmocka_unit_test(refuses_bad_usage),
   };

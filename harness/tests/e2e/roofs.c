@@ -15,7 +15,7 @@
 #include "src/roofs.h"
 
 static const char config[] =
-    "[sweep]\nname = \"roofs\"\nkernels = [\"naive\", \"null\"]\nmodes = [\"warm\"]\n"
+    "[sweep]\nname = \"roofs\"\nkernels = [\"naive\", \"memory\", \"null\"]\nmodes = [\"warm\"]\n"
     "budget = { case_s = 0.05 }\n[stats]\nset = \"none\"\n"
     "[[grid]]\nseq = [64]\nheads = [2]\nhead_dim = [32]\n";
 
@@ -65,14 +65,21 @@ static void calibrated_sweep(void **state) {
   assert_int_equal(outcome.exit_status, 0);
   outcome_free(&outcome);
   result_table table = read_table(folder, "sweep.csv", &bench_sweep_table);
-  assert_int_equal(table.rows, 2);
+  assert_int_equal(table.rows, 3);
   for (size_t row = 0; row < table.rows; row++) {
     const double time_ns = atof(table_field(&table, row, "time_ns_median"));
     const double flops = atof(table_field(&table, row, "flops"));
     const double bytes = atof(table_field(&table, row, "bytes_min"));
     const char *pct = table_field(&table, row, "pct_of_roof");
+    if (strcmp(table_field(&table, row, "kernel"), "memory") == 0) { /* a roof itself */
+      assert_string_equal(pct, "");
+      assert_string_equal(table_field(&table, row, "tflops"), "");
+      assert_true(fabs(atof(table_field(&table, row, "gb_per_s")) - bytes / time_ns) < 1e-6);
+      continue;
+    }
     if (strcmp(table_field(&table, row, "kernel"), "null") == 0) {
       assert_string_equal(pct, "");
+      assert_string_equal(table_field(&table, row, "gb_per_s"), "");
       continue;
     }
     const double expected_ns =
