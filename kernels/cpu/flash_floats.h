@@ -7,7 +7,10 @@
 #include "cpu/convert.h"
 #include "cpu/flash_few.h"
 
-enum { SCORE_ROWS = TILE_KEYS };
+enum {
+  SCORE_ROWS = TILE_KEYS,
+  HALF_KEYS = 4 /* so many keys that only one half of a strip sees are worth a run of their own */
+};
 
 /* Room to widen a tile of keys. */
 typedef struct key_room {
@@ -56,16 +59,19 @@ static inline run_keys keys_load(const bench_launch *launch, const key_room *roo
   return (run_keys){
       .k = convert_load(attn->dtype, launch->k, first * d, keys * d, room->k + place * d),
       .v = convert_load(attn->dtype, launch->v, first * d, keys * d, room->v + place * d),
-      .keys = keys};
+      .keys = keys,
+      .half = BOTH_HALVES};
 }
 
 static inline int64_t keys_places(int64_t keys) {
   return keys;
 }
 
-/* Keys [begin, end) of a run. */
-static inline run_keys keys_part(const run_keys *run, int64_t begin, int64_t end, int64_t d) {
-  return (run_keys){.k = run->k + begin * d, .v = run->v + begin * d, .keys = end - begin};
+/* Keys [begin, end) of a run, which only `half` of a strip may see. */
+static inline run_keys keys_part(const run_keys *run, int64_t begin, int64_t end, strip_half half,
+                                 int64_t d) {
+  return (run_keys){
+      .k = run->k + begin * d, .v = run->v + begin * d, .keys = end - begin, .half = half};
 }
 
 /* strip_scores or few_scores */

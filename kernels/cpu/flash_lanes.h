@@ -30,6 +30,9 @@ enum {
   GROUP = LANES == 16 ? 8 : (LANES == 8 ? 6 : 4) /* keys, or columns of V, in a register tile */
 };
 
+/* The rows of a strip that see keys: all of them, or those of its first or second vector alone. */
+typedef enum strip_half { FIRST_HALF, SECOND_HALF, BOTH_HALVES } strip_half;
+
 typedef float vec __attribute__((vector_size(4 * LANES)));
 typedef int32_t vec_bits __attribute__((vector_size(4 * LANES)));
 typedef uint32_t vec_words __attribute__((vector_size(4 * LANES))); /* whose sums may wrap */

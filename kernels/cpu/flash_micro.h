@@ -17,6 +17,7 @@ typedef struct run_keys {
   const float *k; /* [keys][head_dim] */
   const float *v;
   int64_t keys;
+  strip_half half; /* of a strip, that sees them */
 } run_keys;
 
 /* scores[i][r] = k_i . q_r for `keys` keys, keys <= GROUP, and the rows of the first `vectors`
@@ -45,6 +46,28 @@ FLASH_INLINE void scores_group(const float *q, const float *k, int64_t d, int ke
   scores_store(sum, keys, vectors, scores, max);
 }
 
+/* sum[i][n] += sum over the keys of a run of v[key][column + i] * p[key] for vectors [from, to) of
+ * rows. */
+FLASH_INLINE void values_run(const run_keys *run, const float *p, int64_t d, int64_t column,
+                             int columns, int from, int to, vec sum[8][2]) {
+  const float *v = run->v + column;
+  for (int64_t j = 0; j < run->keys; j++, p += STRIP, v += d) {
+    __builtin_prefetch(v + VALUES_AHEAD * d);
+    vec p_n[2] = {{0}};
+    FLASH_UNROLL
+    for (int n = from; n < to; n++) {
+      p_n[n] = load(p + n * LANES);
+    }
+    FLASH_UNROLL
+    for (int i = 0; i < columns; i++) {
+      FLASH_UNROLL
+      for (int n = from; n < to; n++) {
+        sum[i][n] += v[i] * p_n[n];
+      }
+    }
+  }
+}
+
 /* o[c][r] = o[c][r] * alpha[r] + sum over runs and keys of p[key][r] * v[key][c], for `columns`
  * columns from `column` on and the rows of the first `vectors` vectors; both numbers are constants
  * to the compiler. */
@@ -53,22 +76,13 @@ FLASH_INLINE void values_group(const run_keys *runs, int count, const float *p, 
                                float *o) {
   vec sum[8][2];
   values_begin(o + column * STRIP, alpha, columns, vectors, sum);
-  for (int r = 0; r < count; r++) {
-    const float *v = runs[r].v + column;
-    for (int64_t j = 0; j < runs[r].keys; j++, p += STRIP, v += d) {
-      __builtin_prefetch(v + VALUES_AHEAD * d);
-      vec p_n[2];
-      FLASH_UNROLL
-      for (int n = 0; n < vectors; n++) {
-        p_n[n] = load(p + n * LANES);
-      }
-      FLASH_UNROLL
-      for (int i = 0; i < columns; i++) {
-        FLASH_UNROLL
-        for (int n = 0; n < vectors; n++) {
-          sum[i][n] += v[i] * p_n[n];
-        }
-      }
+  for (int r = 0; r < count; p += runs[r++].keys * STRIP) {
+    if (vectors == 2 && runs[r].half == FIRST_HALF) {
+      values_run(&runs[r], p, d, column, columns, 0, 1, sum);
+    } else if (vectors == 2 && runs[r].half == SECOND_HALF) {
+      values_run(&runs[r], p, d, column, columns, 1, 2, sum);
+    } else {
+      values_run(&runs[r], p, d, column, columns, 0, vectors, sum);
     }
   }
   values_store(sum, columns, vectors, o + column * STRIP);
@@ -95,14 +109,16 @@ FLASH_TABLE(values, 1)
 FLASH_TABLE(values, 2)
 
 /* scores[keys][STRIP] = k[keys][d] . q[d][STRIP] for the keys of a run, of the first `rows` rows
- * and maybe more; max[STRIP] rises to the largest of each row. */
+ * and maybe more, but of those that see the run; max[STRIP] rises to the largest of each row. */
 static inline void strip_scores(const float *q, const run_keys *run, int64_t d, int64_t rows,
                                 float *scores, float *max) {
-  scores_fn *const *tiles = rows <= LANES ? scores_tiles_1 : scores_tiles_2;
+  const bool one = rows <= LANES || run->half != BOTH_HALVES;
+  scores_fn *const *tiles = one ? scores_tiles_1 : scores_tiles_2;
+  const int lane = run->half == SECOND_HALF ? LANES : 0;
   int n;
   for (int64_t j = 0; j < run->keys; j += n) {
     n = next_group(run->keys - j);
-    tiles[n](q, run->k + j * d, d, scores + j * STRIP, max);
+    tiles[n](q + lane, run->k + j * d, d, scores + j * STRIP + lane, max + lane);
   }
 }
 

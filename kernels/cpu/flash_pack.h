@@ -16,6 +16,8 @@
 #ifndef BENCH_KERNELS_CPU_FLASH_PACK_H
 #define BENCH_KERNELS_CPU_FLASH_PACK_H
 
+#include <assert.h>
+
 #include "cpu/dot_pairs.h"
 #include "cpu/flash_lanes.h"
 
@@ -25,7 +27,8 @@ enum {
   PAIR_STEP = CPU_PAIRS == 2 ? 16 : 1, /* pairs of keys in a step of the product P V */
   PAIRS_FEW = 4,                       /* query rows that lanes of queries are too wide for */
   TILE_PAIRS = TILE_KEYS / 2,
-  SCORE_ROWS = TILE_KEYS + KEY_STEP - 1 /* the last ones are written, never read */
+  SCORE_ROWS = TILE_KEYS + KEY_STEP - 1, /* the last ones are written, never read */
+  HALF_KEYS = TILE_KEYS + 1 /* halves of a strip have no runs of their own: pairs would be split */
 };
 
 /* Consecutive keys as the products read them. */
@@ -106,8 +109,10 @@ static inline int64_t keys_places(int64_t keys) {
   return (keys + 1) / 2 * 2;
 }
 
-/* Keys [begin, end) of a run. */
-static inline run_keys keys_part(const run_keys *run, int64_t begin, int64_t end, int64_t d) {
+/* Keys [begin, end) of a run, which both halves of a strip may see. */
+static inline run_keys keys_part(const run_keys *run, int64_t begin, int64_t end, strip_half half,
+                                 int64_t d) {
+  assert(half == BOTH_HALVES);
   return (run_keys){
       .k = run->k + begin * (padded_dim(d) / 2), .place = run->place + begin, .keys = end - begin};
 }

@@ -32,6 +32,8 @@
 #include "cpu/flash_amx.h"
 #endif
 
+#include "cpu/flash_mask.h"
+
 /* The keys of one softmax step. */
 typedef struct key_tile {
   key_run runs[TILE_RUNS];
@@ -108,67 +110,6 @@ static inline void tile_close(flash_tile *tile) {
   products_close();
 }
 
-/* What a strip sees of a run: keys [begin, end), and per key word the rows' bits, 32 keys a word so
- * that rows lie in lanes. */
-typedef struct strip_mask {
-  int64_t begin;
-  int64_t end;
-  bool partial;
-  uint32_t bits[TILE_KEYS / 32][STRIP];
-} strip_mask;
-
-/* The number of low bits of word w that stand for one of `keys` keys, as a mask. */
-static inline uint64_t word_of_keys(int64_t keys, int w) {
-  const int64_t left = keys - 64 * w;
-  return left >= 64 ? ~UINT64_C(0) : (left <= 0 ? 0 : (UINT64_C(1) << left) - 1);
-}
-
-/* `row` is the strip's first row in the tile. */
-static void strip_mask_build(strip_mask *mask, const key_run *run, int64_t row, int64_t rows) {
-  uint64_t any[TILE_WORDS] = {0};
-  uint64_t all[TILE_WORDS] = {~UINT64_C(0), ~UINT64_C(0)};
-  for (int w = 0; 64 * w < run->keys; w++) {
-    for (int64_t r = 0; r < STRIP; r++) {
-      const uint64_t bits = r < rows ? run->bits[(row + r) * run->stride + w] : 0;
-      mask->bits[2 * w][r] = (uint32_t)bits;
-      mask->bits[2 * w + 1][r] = (uint32_t)(bits >> 32);
-      any[w] |= bits;
-      all[w] &= r < rows ? bits : ~UINT64_C(0);
-    }
-  }
-  mask->begin = 0;
-  mask->end = run->keys;
-  if (run->trim) {
-    const int first = any[0] != 0 ? 0 : 1;
-    const int last = any[1] != 0 ? 1 : 0;
-    if (any[first] == 0) {
-      mask->end = 0;
-      return;
-    }
-    mask->begin = 64 * first + __builtin_ctzll(any[first]);
-    mask->end = 64 * last + 64 - __builtin_clzll(any[last]);
-  }
-  mask->partial = false;
-  for (int w = 0; 64 * w < run->keys; w++) {
-    const uint64_t wanted = word_of_keys(mask->end, w) & ~word_of_keys(mask->begin, w);
-    mask->partial |= (all[w] & wanted) != wanted;
-  }
-}
-
-/* Scores of keys that a row does not see become -inf, and max[r] rises to the largest of the
- * others; scores[0] is key mask->begin. */
-static void strip_mask_apply(const strip_mask *mask, float *scores, float *max) {
-  for (int64_t j = mask->begin; j < mask->end; j++, scores += STRIP) {
-    const uint32_t *bits = mask->bits[j >> 5];
-    const uint32_t bit = (uint32_t)j & 31;
-#pragma omp simd
-    for (int r = 0; r < STRIP; r++) {
-      scores[r] = (bits[r] >> bit & 1) != 0 ? scores[r] : -INFINITY;
-      max[r] = scores[r] > max[r] ? scores[r] : max[r];
-    }
-  }
-}
-
 /* Scores to probabilities p = 2^((score - base) * scale), and the sum of each row's. */
 FLASH_INLINE void powers_of(float *scores, int64_t keys, int vectors, const float *base,
                             float scale, float *sum) {
@@ -237,30 +178,38 @@ static void strip_step(flash_tile *tile, flash_strip *strip, int64_t row) {
   const int64_t d = tile->head_dim;
   _Alignas(4 * LANES) float max[STRIP];
   _Alignas(4 * LANES) float alpha[STRIP];
-  run_keys seen[TILE_RUNS];
-  key_span spans[TILE_RUNS];
+  run_keys seen[HALF_SPANS * TILE_RUNS];
+  key_span spans[HALF_SPANS * TILE_RUNS];
   int count = 0;
   int64_t keys = 0;
   memcpy(max, strip->max, sizeof max);
   for (int i = 0; i < tile->keys.count; i++) {
     const key_run *run = &tile->keys.runs[i];
-    strip_mask mask = {.end = run->keys};
+    strip_mask mask = {.keys = {0, run->keys}};
+    half_span halves[HALF_SPANS] = {{mask.keys, BOTH_HALVES}};
+    int parts = 1;
     if (run->bits != NULL) {
       strip_mask_build(&mask, run, row, strip->rows);
+      parts = mask_halves(&mask, halves);
     }
-    if (mask.begin >= mask.end) {
+    if (mask.keys.begin >= mask.keys.end) {
       continue;
     }
-    float *scores = tile->scores + keys * STRIP;
-    const run_keys part = keys_part(&tile->keys.operands[i], mask.begin, mask.end, d);
+    float *first_scores = tile->scores + keys * STRIP;
     _Alignas(4 * LANES) float hidden[STRIP] = {0}; /* the maxima with keys that are not seen */
-    scores_of(strip->few, strip->q, &part, d, strip->rows, scores, mask.partial ? hidden : max);
-    if (mask.partial) {
-      strip_mask_apply(&mask, scores, max);
+    for (int p = 0; p < parts; p++) {
+      const mask_span span = halves[p].keys;
+      const run_keys part =
+          keys_part(&tile->keys.operands[i], span.begin, span.end, halves[p].half, d);
+      scores_of(strip->few, strip->q, &part, d, strip->rows, tile->scores + keys * STRIP,
+                mask.partial ? hidden : max);
+      spans[count] = (key_span){.key = tile->first_key[i] + span.begin, .keys = part.keys};
+      seen[count++] = part;
+      keys += part.keys;
     }
-    spans[count] = (key_span){.key = tile->first_key[i] + mask.begin, .keys = part.keys};
-    seen[count++] = part;
-    keys += part.keys;
+    if (mask.partial) {
+      strip_mask_apply(&mask, first_scores, max);
+    }
   }
   if (keys > 0) {
     strip_softmax(strip, tile->scores, spans, count, keys, max, tile->scale_log2, alpha);

@@ -1,6 +1,8 @@
 /* Every CPU kernel against the double reference, on adversarial shapes, masks, types and inputs. */
 #include "kernels_cpu.h"
 
+#include "bench/backend.h"
+
 static int skipped_for_openblas;
 
 static bool says(const char *why_not, const char *part) {
