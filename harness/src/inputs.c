@@ -138,6 +138,7 @@ static bench_code project_layer(const bench_work *work, const bench_layer *layer
   }
   return code == BENCH_OK ? fetch_layer(work, layer, error) : code;
 }
+
 /* What the host has onto the device, and through a block's projections. */
 static bench_code settle_inputs(bench_work *work, bench_error *error) {
   bench_code code = BENCH_OK;

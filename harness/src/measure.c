@@ -167,7 +167,8 @@ static bench_code sample_until_done(measuring *m, int64_t limit, double *sorted,
   while (code == BENCH_OK && verdict->right) {
     const int64_t looked_at = rule.next_look;
     code = take_sample(m, out, verdict, error);
-    const double spent_s = bench_proc_monotonic_s() - m->renewal.start_s;
+    const double spent_s =
+        bench_proc_monotonic_s() - m->renewal.start_s - m->renewal.spent_s; /* on samples */
     if (sustained && spent_s < span_s / 2) {
       out->count = 0;
     }

@@ -87,6 +87,23 @@ static void cold_flushes_once_a_sample(void **state) {
   bench_measurement_free(&taken);
 }
 
+/* New inputs take nothing of the budget. */
+static void samples_take_the_whole_budget(void **state) {
+  (void)state;
+  bench_measurement taken;
+  backend.host_memory = false;
+  upload_ns = 20 * LAUNCH_NS; /* three tensors are then a sixth of the time */
+  noise = 0.5;
+  measure(BENCH_MODE_COLD, 0.4, &taken);
+  double samples_ns = -3 * upload_ns; /* before the first they are free */
+  for (int64_t i = 0; i < taken.count; i++) {
+    samples_ns += taken.time_ns[i] + FLUSH_NS + 3 * upload_ns; /* a row of Q, K and V */
+  }
+  assert_true(tensors_ns >= 3 * upload_ns);
+  assert_true(samples_ns >= 0.4e9 && samples_ns < 0.4e9 + 4 * upload_ns);
+  bench_measurement_free(&taken);
+}
+
 static void warm_never_flushes(void **state) {
   (void)state;
   bench_measurement taken;
@@ -249,6 +266,7 @@ static void an_expired_hold_is_told(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup(cold_flushes_once_a_sample, reset),
+      cmocka_unit_test_setup(samples_take_the_whole_budget, reset),
       cmocka_unit_test_setup(warm_never_flushes, reset),
       cmocka_unit_test_setup(graph_takes_copies_in_turn, reset),
       cmocka_unit_test_setup(graph_holds_all_copies, reset),
