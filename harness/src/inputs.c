@@ -11,20 +11,34 @@
 /* Elements of a tensor that are made anew at a time: some tens of microseconds. */
 #define PART 16384
 
-static bench_code upload_layer(const bench_work *work, const bench_layer *layer,
-                               bench_error *error) {
-  if (work->backend->host_memory) {
-    return BENCH_OK;
-  }
-  const bench_attn *attn = &work->attn;
+/* A layer's Q, K and V, on the device and on the host. */
+typedef struct view {
+  void *device;
+  void *host;
+  size_t bytes;
+} view;
+
+enum { VIEWS = 3 };
+
+static void views_of(const bench_work *work, const bench_layer *layer, view out[VIEWS]) {
+  const size_t q = bench_q_bytes(&work->attn);
+  const size_t kv = bench_kv_bytes(&work->attn);
+  out[0] = (view){layer->q, layer->host_q, q};
+  out[1] = (view){layer->k, layer->host_k, kv};
+  out[2] = (view){layer->v, layer->host_v, kv};
+}
+
+/* From the host to the device, or back; nothing to do where they are the same memory. */
+static bench_code move_layer(const bench_work *work, const bench_layer *layer, bool back,
+                             bench_error *error) {
   const bench_backend *backend = work->backend;
-  bench_code code =
-      backend->upload(work->context, layer->q, layer->host_q, bench_q_bytes(attn), error);
-  if (code == BENCH_OK) {
-    code = backend->upload(work->context, layer->k, layer->host_k, bench_kv_bytes(attn), error);
-  }
-  if (code == BENCH_OK) {
-    code = backend->upload(work->context, layer->v, layer->host_v, bench_kv_bytes(attn), error);
+  view views[VIEWS];
+  bench_code code = BENCH_OK;
+  views_of(work, layer, views);
+  for (int i = 0; code == BENCH_OK && !backend->host_memory && i < VIEWS; i++) {
+    const view *v = &views[i];
+    code = back ? backend->download(work->context, v->host, v->device, v->bytes, error)
+                : backend->upload(work->context, v->device, v->host, v->bytes, error);
   }
   return code;
 }
@@ -99,31 +113,12 @@ static void fill_synthetic(const bench_work *work, bench_input input, uint64_t s
   }
 }
 
-/* A layer's Q, K and V as the device has them, for the reference and the statistics. */
-static bench_code fetch_layer(const bench_work *work, const bench_layer *layer,
-                              bench_error *error) {
-  if (work->backend->host_memory) {
-    return BENCH_OK;
-  }
-  const bench_attn *attn = &work->attn;
-  const bench_backend *backend = work->backend;
-  bench_code code =
-      backend->download(work->context, layer->host_q, layer->q, bench_q_bytes(attn), error);
-  if (code == BENCH_OK) {
-    code = backend->download(work->context, layer->host_k, layer->k, bench_kv_bytes(attn), error);
-  }
-  if (code == BENCH_OK) {
-    code = backend->download(work->context, layer->host_v, layer->v, bench_kv_bytes(attn), error);
-  }
-  return code;
-}
-
 bench_code bench_work_fetch_projected(const bench_work *work, bench_error *error) {
   bench_code code = BENCH_OK;
   for (int64_t l = 0;
        code == BENCH_OK && work->attn.scope == BENCH_SCOPE_BLOCK && l < work->layers_distinct;
        l++) {
-    code = fetch_layer(work, &work->layers[l], error);
+    code = move_layer(work, &work->layers[l], true, error);
   }
   return code;
 }
@@ -136,14 +131,14 @@ static bench_code project_layer(const bench_work *work, const bench_layer *layer
   if (code == BENCH_OK) {
     code = backend->sync(work->context, error);
   }
-  return code == BENCH_OK ? fetch_layer(work, layer, error) : code;
+  return code == BENCH_OK ? move_layer(work, layer, true, error) : code;
 }
 
 /* What the host has onto the device, and through a block's projections. */
 static bench_code settle_inputs(bench_work *work, bench_error *error) {
   bench_code code = BENCH_OK;
   for (int64_t l = 0; code == BENCH_OK && l < work->layers_distinct; l++) {
-    code = upload_layer(work, &work->layers[l], error);
+    code = move_layer(work, &work->layers[l], false, error);
     if (code == BENCH_OK && work->attn.scope == BENCH_SCOPE_BLOCK) {
       code = project_layer(work, &work->layers[l], error);
     }
@@ -153,19 +148,13 @@ static bench_code settle_inputs(bench_work *work, bench_error *error) {
 
 /* A model's inputs to or from their copy. */
 static void copy_own_inputs(const bench_work *work, bool back) {
-  const bench_attn *attn = &work->attn;
   char *at = work->own_inputs;
   for (int64_t l = 0; l < work->layers_distinct; l++) {
-    const bench_layer *layer = &work->layers[l];
-    const struct {
-      void *host;
-      size_t bytes;
-    } tensors[] = {{layer->host_q, bench_q_bytes(attn)},
-                   {layer->host_k, bench_kv_bytes(attn)},
-                   {layer->host_v, bench_kv_bytes(attn)}};
-    for (int i = 0; i < 3; i++) {
-      memcpy(back ? tensors[i].host : at, back ? at : tensors[i].host, tensors[i].bytes);
-      at += tensors[i].bytes;
+    view views[VIEWS];
+    views_of(work, &work->layers[l], views);
+    for (int i = 0; i < VIEWS; i++) {
+      memcpy(back ? views[i].host : at, back ? at : views[i].host, views[i].bytes);
+      at += views[i].bytes;
     }
   }
 }
