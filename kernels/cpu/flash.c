@@ -30,14 +30,24 @@ static void set_bits(uint64_t *words, int64_t begin, int64_t end) {
   }
 }
 
-/* The rows' bits of keys [key, key + keys). True if every row sees every key; then the bits are
- * not filled in. */
-static bool tile_bits(row_cursor *cursors, int64_t rows, int64_t key, int64_t keys,
-                      uint64_t bits[][TILE_WORDS]) {
-  bool full = true;
-  for (int64_t r = 0; r < rows && full; r++) {
-    full = cursors[r].run.begin <= key && cursors[r].run.end >= key + keys;
+/* Does every row see all keys [key, end)? If so the cursors go on to the keys behind them. */
+static bool tile_full(row_cursor *cursors, int64_t rows, int64_t key, int64_t end) {
+  for (int64_t r = 0; r < rows; r++) {
+    if (cursors[r].run.begin > key || cursors[r].run.end < end) {
+      return false;
+    }
   }
+  for (int64_t r = 0; r < rows; r++) {
+    if (cursors[r].run.end == end) {
+      cursor_next(&cursors[r]);
+    }
+  }
+  return true;
+}
+
+/* The rows' bits of keys [key, key + keys). */
+static void tile_bits(row_cursor *cursors, int64_t rows, int64_t key, int64_t keys,
+                      uint64_t bits[][TILE_WORDS]) {
   for (int64_t r = 0; r < rows; r++) {
     row_cursor *cursor = &cursors[r];
     for (int w = 0; w < TILE_WORDS; w++) {
@@ -53,7 +63,6 @@ static bool tile_bits(row_cursor *cursors, int64_t rows, int64_t key, int64_t ke
       cursor_next(cursor);
     }
   }
-  return full;
 }
 
 /* The first key at or after `key` that one of the rows sees. */
@@ -101,11 +110,12 @@ static void flash_item(flash_tile *tile, int64_t first, int64_t rows, bench_span
   tile_begin(tile, first, rows);
   while (key < end) {
     const int64_t keys = end - key < TILE_KEYS ? end - key : TILE_KEYS;
-    const bool full = tile_bits(cursors, rows, key, keys, bits);
-    tile_add(
-        tile, kv_head, key,
-        (key_run){
-            .keys = keys, .bits = full ? NULL : bits[0], .stride = TILE_WORDS, .trim = simple});
+    key_run run = {.keys = keys, .stride = TILE_WORDS, .trim = simple};
+    if (!tile_full(cursors, rows, key, key + keys)) {
+      tile_bits(cursors, rows, key, keys, bits);
+      run.bits = bits[0];
+    }
+    tile_add(tile, kv_head, key, run);
     tile_step(tile);
     key = simple ? next_visible(cursors, rows, key + keys) : key + keys;
   }

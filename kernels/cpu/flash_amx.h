@@ -98,7 +98,7 @@ static void amx_product(const bf16_pair *a, int64_t a_row, int64_t rows, const b
 /* scores[keys][STRIP] = k[keys] . q[STRIP] for the keys of a run, of all rows; max[STRIP] rises to
  * the largest of each row. */
 static inline void scores_of(bool few, const float *q, const run_keys *run, int64_t d, int64_t rows,
-                             float *scores, float *max) {
+                             row_asks *asks, float *scores, float *max) {
   const int64_t pairs = padded_dim(d) / 2;
   amx_product(run->k, pairs, run->keys, (const bf16_pair *)q, pairs / AMX_PAIRS, false, scores);
   for (int r = 0; r < STRIP; r += LANES) {

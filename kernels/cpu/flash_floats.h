@@ -76,8 +76,12 @@ static inline run_keys keys_part(const run_keys *run, int64_t begin, int64_t end
 
 /* strip_scores or few_scores */
 static inline void scores_of(bool few, const float *q, const run_keys *run, int64_t d, int64_t rows,
-                             float *scores, float *max) {
-  (few ? few_scores : strip_scores)(q, run, d, rows, scores, max);
+                             row_asks *asks, float *scores, float *max) {
+  if (few) {
+    few_scores(q, run, d, rows, scores, max);
+  } else {
+    strip_scores(q, run, d, rows, asks, scores, max);
+  }
 }
 
 /* strip_values or few_values */

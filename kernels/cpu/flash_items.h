@@ -34,12 +34,13 @@ static inline flash_items items_of(const bench_attn *attn, bool shared) {
   return items;
 }
 
-/* The rows of a tile: the first of all, and how many. In each run from the last to the first. */
-static inline int64_t tile_rows(const flash_items *items, int64_t tile, int64_t *rows) {
+/* The rows of a tile; none past the last tile. In each run from the last to the first. */
+static inline row_span item_rows(const flash_items *items, int64_t tile) {
   const int64_t row = (items->run_tiles - 1 - tile % items->run_tiles) * TILE_ROWS;
   const int64_t left = items->run_rows - row;
-  *rows = left < TILE_ROWS ? left : TILE_ROWS;
-  return tile / items->run_tiles * items->run_rows + row;
+  const int64_t rows = left < TILE_ROWS ? left : TILE_ROWS;
+  return (row_span){tile / items->run_tiles * items->run_rows + row,
+                    tile < items->tiles ? rows : 0};
 }
 
 /* What is kept of the parts, behind the threads' scratch. */
@@ -61,24 +62,25 @@ static inline void items_run(const flash_items *items, const bench_launch *launc
   float *parts = (float *)(cpu_align((uintptr_t)launch->workspace) + threads_bytes);
 #pragma omp parallel num_threads(launch->threads)
   {
-    int64_t rows;
     flash_tile tile;
     tile_init(&tile, launch);
 #pragma omp for schedule(dynamic)
     for (int64_t i = 0; i < items->tiles * items->parts; i++) {
-      const int64_t first = tile_rows(items, i / items->parts, &rows);
+      const row_span rows = item_rows(items, i / items->parts);
       const int64_t begin = i % items->parts * items->part_keys;
-      item(&tile, first, rows, (bench_span){begin, begin + items->part_keys});
+      tile.later = item_rows(items, (i + launch->threads) / items->parts);
+      item(&tile, rows.first, rows.rows, (bench_span){begin, begin + items->part_keys});
       if (items->parts == 1) {
-        tile_end(&tile, first);
+        tile_end(&tile, rows.first);
       } else {
         part_keep(&tile, parts + i * part_floats(attn));
       }
     }
 #pragma omp for schedule(dynamic)
     for (int64_t i = 0; i < (items->parts == 1 ? 0 : items->tiles); i++) {
-      const int64_t first = tile_rows(items, i, &rows);
-      parts_merge(&tile, parts + i * items->parts * part_floats(attn), items->parts, first, rows);
+      const row_span rows = item_rows(items, i);
+      parts_merge(&tile, parts + i * items->parts * part_floats(attn), items->parts, rows.first,
+                  rows.rows);
     }
     tile_close(&tile);
   }

@@ -5,7 +5,7 @@
 #ifndef BENCH_KERNELS_CPU_FLASH_MICRO_H
 #define BENCH_KERNELS_CPU_FLASH_MICRO_H
 
-#include "cpu/flash_lanes.h"
+#include "cpu/flash_ahead.h"
 
 /* Keys between asking for a row of V and its use. Rows of V lie a power of two apart, so that those
  * of a tile share few sets of the first-level cache, which does not hold them all from one group of
@@ -23,13 +23,14 @@ typedef struct run_keys {
 /* scores[i][r] = k_i . q_r for `keys` keys, keys <= GROUP, and the rows of the first `vectors`
  * vectors of the strip; both are constants to the compiler. max[r] rises to the largest of them. */
 FLASH_INLINE void scores_group(const float *q, const float *k, int64_t d, int keys, int vectors,
-                               float *scores, float *max) {
+                               line_ask ask, float *scores, float *max) {
   vec sum[8][2];
   FLASH_UNROLL
   for (int i = 0; i < keys; i++) {
     sum[i][0] = sum[i][1] = (vec){0};
   }
-  for (int64_t c = 0; c < d; c++) {
+  for (int64_t c = 0; c < d; c++, ask.at += ask.step) {
+    __builtin_prefetch(ask.at, 0, 2);
     vec q_n[2];
     FLASH_UNROLL
     for (int n = 0; n < vectors; n++) {
@@ -88,18 +89,19 @@ FLASH_INLINE void values_group(const run_keys *runs, int count, const float *p, 
   values_store(sum, columns, vectors, o + column * STRIP);
 }
 
-typedef void scores_fn(const float *q, const float *k, int64_t d, float *scores, float *max);
+typedef void scores_fn(const float *q, const float *k, int64_t d, line_ask ask, float *scores,
+                       float *max);
 typedef void values_fn(const run_keys *runs, int count, const float *p, int64_t d, int64_t column,
                        const float *alpha, float *o);
-#define FLASH_TILE(n, vectors)                                                    \
-  static __attribute__((noinline)) void scores_##n##_##vectors(                   \
-      const float *q, const float *k, int64_t d, float *scores, float *max) {     \
-    scores_group(q, k, d, n, vectors, scores, max);                               \
-  }                                                                               \
-  static __attribute__((noinline)) void values_##n##_##vectors(                   \
-      const run_keys *runs, int count, const float *p, int64_t d, int64_t column, \
-      const float *alpha, float *o) {                                             \
-    values_group(runs, count, p, d, column, n, vectors, alpha, o);                \
+#define FLASH_TILE(n, vectors)                                                              \
+  static __attribute__((noinline)) void scores_##n##_##vectors(                             \
+      const float *q, const float *k, int64_t d, line_ask ask, float *scores, float *max) { \
+    scores_group(q, k, d, n, vectors, ask, scores, max);                                    \
+  }                                                                                         \
+  static __attribute__((noinline)) void values_##n##_##vectors(                             \
+      const run_keys *runs, int count, const float *p, int64_t d, int64_t column,           \
+      const float *alpha, float *o) {                                                       \
+    values_group(runs, count, p, d, column, n, vectors, alpha, o);                          \
   }
 FLASH_SIZES(FLASH_TILE, 1)
 FLASH_SIZES(FLASH_TILE, 2)
@@ -111,14 +113,15 @@ FLASH_TABLE(values, 2)
 /* scores[keys][STRIP] = k[keys][d] . q[d][STRIP] for the keys of a run, of the first `rows` rows
  * and maybe more, but of those that see the run; max[STRIP] rises to the largest of each row. */
 static inline void strip_scores(const float *q, const run_keys *run, int64_t d, int64_t rows,
-                                float *scores, float *max) {
+                                row_asks *asks, float *scores, float *max) {
   const bool one = rows <= LANES || run->half != BOTH_HALVES;
   scores_fn *const *tiles = one ? scores_tiles_1 : scores_tiles_2;
   const int lane = run->half == SECOND_HALF ? LANES : 0;
   int n;
   for (int64_t j = 0; j < run->keys; j += n) {
     n = next_group(run->keys - j);
-    tiles[n](q + lane, run->k + j * d, d, scores + j * STRIP + lane, max + lane);
+    tiles[n](q + lane, run->k + j * d, d, asks_take(asks, q), scores + j * STRIP + lane,
+             max + lane);
   }
 }
 

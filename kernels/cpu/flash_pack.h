@@ -19,7 +19,7 @@
 #include <assert.h>
 
 #include "cpu/dot_pairs.h"
-#include "cpu/flash_lanes.h"
+#include "cpu/flash_ahead.h"
 
 enum {
   DIM_STEP = CPU_PAIRS == 2 ? 32 : 2,  /* head_dim is padded to a multiple of it */

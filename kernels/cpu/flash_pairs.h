@@ -34,8 +34,9 @@ static inline run_keys keys_load(const bench_launch *launch, const key_room *roo
 /* sum[i] += over j < depth of a[i * row + j * step] . b[j], for `n` rows of a and the rows of the
  * first `vectors` vectors of the strip; both numbers are constants to the compiler. */
 FLASH_INLINE void pairs_group(const bf16_pair *a, int64_t row, int64_t step, const bf16_pair *b,
-                              int64_t depth, int n, int vectors, vec sum[8][2]) {
-  for (int64_t j = 0; j < depth; j++, a += step, b += STRIP) {
+                              int64_t depth, int n, int vectors, line_ask ask, vec sum[8][2]) {
+  for (int64_t j = 0; j < depth; j++, a += step, b += STRIP, ask.at += ask.step) {
+    __builtin_prefetch(ask.at, 0, 2);
     pairs16 b_v[2];
     FLASH_UNROLL
     for (int v = 0; v < vectors; v++) {
@@ -53,13 +54,13 @@ FLASH_INLINE void pairs_group(const bf16_pair *a, int64_t row, int64_t step, con
 
 /* scores[i][r] = k_i . q_r for `keys` keys; max[r] rises to the largest of them. */
 FLASH_INLINE void scores_group(const bf16_pair *q, const bf16_pair *k, int64_t d_pairs, int keys,
-                               int vectors, float *scores, float *max) {
+                               int vectors, line_ask ask, float *scores, float *max) {
   vec sum[8][2];
   FLASH_UNROLL
   for (int i = 0; i < keys; i++) {
     sum[i][0] = sum[i][1] = (vec){0};
   }
-  pairs_group(k, d_pairs, 1, q, d_pairs, keys, vectors, sum);
+  pairs_group(k, d_pairs, 1, q, d_pairs, keys, vectors, ask, sum);
   scores_store(sum, keys, vectors, scores, max);
 }
 
@@ -69,18 +70,19 @@ FLASH_INLINE void values_group(const bf16_pair *p, const bf16_pair *v, int64_t d
                                int columns, int vectors, const float *alpha, float *o) {
   vec sum[8][2];
   values_begin(o, alpha, columns, vectors, sum);
-  pairs_group(v, 1, d, p, pairs, columns, vectors, sum);
+  pairs_group(v, 1, d, p, pairs, columns, vectors, ask_nothing(p), sum);
   values_store(sum, columns, vectors, o);
 }
 
-typedef void scores_fn(const bf16_pair *q, const bf16_pair *k, int64_t d_pairs, float *scores,
-                       float *max);
+typedef void scores_fn(const bf16_pair *q, const bf16_pair *k, int64_t d_pairs, line_ask ask,
+                       float *scores, float *max);
 typedef void values_fn(const bf16_pair *p, const bf16_pair *v, int64_t d, int64_t pairs,
                        const float *alpha, float *o);
 #define FLASH_TILE(n, vectors)                                                              \
   static __attribute__((noinline)) void scores_##n##_##vectors(                             \
-      const bf16_pair *q, const bf16_pair *k, int64_t d_pairs, float *scores, float *max) { \
-    scores_group(q, k, d_pairs, n, vectors, scores, max);                                   \
+      const bf16_pair *q, const bf16_pair *k, int64_t d_pairs, line_ask ask, float *scores, \
+      float *max) {                                                                         \
+    scores_group(q, k, d_pairs, n, vectors, ask, scores, max);                              \
   }                                                                                         \
   static __attribute__((noinline)) void values_##n##_##vectors(                             \
       const bf16_pair *p, const bf16_pair *v, int64_t d, int64_t pairs, const float *alpha, \
@@ -97,13 +99,14 @@ FLASH_TABLE(values, 2)
 /* scores[keys][STRIP] = k[keys] . q[STRIP] for the keys of a run, of the first `rows` rows and
  * maybe more; max[STRIP] rises to the largest of each row. */
 static inline void scores_of(bool few, const float *q, const run_keys *run, int64_t d, int64_t rows,
-                             float *scores, float *max) {
+                             row_asks *asks, float *scores, float *max) {
   scores_fn *const *tiles = rows <= LANES ? scores_tiles_1 : scores_tiles_2;
   const int64_t d_pairs = padded_dim(d) / 2;
   int n;
   for (int64_t j = 0; j < run->keys; j += n) {
     n = next_group(run->keys - j);
-    tiles[n]((const bf16_pair *)q, run->k + j * d_pairs, d_pairs, scores + j * STRIP, max);
+    tiles[n]((const bf16_pair *)q, run->k + j * d_pairs, d_pairs, asks_take(asks, q),
+             scores + j * STRIP, max);
   }
 }
 

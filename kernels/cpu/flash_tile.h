@@ -38,6 +38,8 @@
 typedef struct key_tile {
   key_run runs[TILE_RUNS];
   run_keys operands[TILE_RUNS]; /* of the runs */
+  row_span rows[TILE_RUNS];     /* the same, of K and V */
+  int64_t first[TILE_RUNS];     /* their first keys, of those of a head */
   int count;
   int64_t places; /* taken of TILE_KEYS */
   key_room room;
@@ -62,9 +64,12 @@ typedef struct flash_tile {
   float scale_log2; /* log2(e) / sqrt(head_dim) */
   float *scores;    /* [SCORE_ROWS][STRIP] */
   key_tile keys;
-  int64_t first_key[TILE_RUNS]; /* of the runs */
   int strips;
   flash_strip strip[TILE_ROWS / STRIP];
+  row_asks asks;
+  row_span own;    /* the rows at work, while O is still to be asked for */
+  row_span later;  /* rows that the thread may come to next, while their Q is */
+  row_span coming; /* keys of the next step, as far as they are known */
 } flash_tile;
 
 static inline size_t flash_scratch_bytes(const bench_attn *attn) {
@@ -201,9 +206,9 @@ static void strip_step(flash_tile *tile, flash_strip *strip, int64_t row) {
       const mask_span span = halves[p].keys;
       const run_keys part =
           keys_part(&tile->keys.operands[i], span.begin, span.end, halves[p].half, d);
-      scores_of(strip->few, strip->q, &part, d, strip->rows, tile->scores + keys * STRIP,
-                mask.partial ? hidden : max);
-      spans[count] = (key_span){.key = tile->first_key[i] + span.begin, .keys = part.keys};
+      scores_of(strip->few, strip->q, &part, d, strip->rows, &tile->asks,
+                tile->scores + keys * STRIP, mask.partial ? hidden : max);
+      spans[count] = (key_span){.key = tile->keys.first[i] + span.begin, .keys = part.keys};
       seen[count++] = part;
       keys += part.keys;
     }
@@ -241,13 +246,43 @@ static void tile_begin(flash_tile *tile, int64_t first, int64_t rows) {
     queries_load(tile->launch, first + i * STRIP, strip->rows, strip->few, strip->o, strip->q);
     memset(strip->o, 0, bytes);
   }
+  tile->own = (row_span){first, rows};
+  tile->coming = (row_span){0};
   tile->keys.count = 0;
   tile->keys.places = 0;
 }
 
+/* What the first strip's products ask for: the tile's keys that they have not come to, of which V
+ * is read when all scores are known. */
+static void asks_of_first(flash_tile *tile) {
+  const bench_launch *launch = tile->launch;
+  for (int i = 0; i < tile->keys.count; i++) {
+    const row_span keys = tile->keys.rows[i];
+    for (int64_t j = 0; j < keys.rows; j += ASK_ROWS) {
+      asks_add(&tile->asks, launch->attn, launch->k, span_from(keys, j + ASK_ROWS, ASK_ROWS));
+      asks_add(&tile->asks, launch->attn, launch->v, span_from(keys, j, ASK_ROWS));
+    }
+  }
+}
+
+/* And those of the others: what the next step begins with, and once for all steps of the rows at
+ * work, their O, which is written at the end, and the next rows' Q. */
+static void asks_of_others(flash_tile *tile) {
+  const bench_launch *launch = tile->launch;
+  asks_add(&tile->asks, launch->attn, launch->k, tile->coming);
+  asks_add(&tile->asks, launch->attn, launch->o, tile->own);
+  asks_add(&tile->asks, launch->attn, launch->q, tile->later);
+  tile->coming = tile->own = tile->later = (row_span){0};
+}
+
 /* Every strip takes the keys gathered so far. */
 static void tile_step(flash_tile *tile) {
-  for (int i = 0; i < tile->strips; i++) {
+  asks_clear(&tile->asks);
+  asks_of_first(tile);
+  for (int i = 0; i < tile->strips && tile->keys.count > 0; i++) {
+    if (i == 1) {
+      asks_of_others(tile);
+    }
     strip_step(tile, &tile->strip[i], (int64_t)i * STRIP);
   }
   tile->keys.count = 0;
@@ -259,12 +294,15 @@ static void tile_step(flash_tile *tile) {
 static void tile_add(flash_tile *tile, int64_t kv_head, int64_t key, key_run run) {
   const bench_attn *attn = tile->launch->attn;
   key_tile *keys = &tile->keys;
+  const row_span rows = {kv_head * attn->seq_kv + key, run.keys};
   if (keys->count == TILE_RUNS || keys->places + run.keys > TILE_KEYS) {
+    tile->coming = rows;
     tile_step(tile);
   }
   keys->operands[keys->count] =
-      keys_load(tile->launch, &keys->room, keys->places, kv_head * attn->seq_kv + key, run.keys);
-  tile->first_key[keys->count] = key;
+      keys_load(tile->launch, &keys->room, keys->places, rows.first, rows.rows);
+  keys->rows[keys->count] = rows;
+  keys->first[keys->count] = key;
   keys->runs[keys->count++] = run;
   keys->places += keys_places(run.keys);
 }

@@ -122,36 +122,56 @@ static bench_code sparse_launch_few(const bench_launch *launch) {
   return BENCH_OK;
 }
 
+/* The items of a block list: block rows, of many query rows in parts. */
+typedef struct list_items {
+  const bench_blocklist *list;
+  const int32_t *order; /* heavy_first of every pattern */
+  int64_t parts;        /* items of a block row */
+  int64_t count;
+} list_items;
+
+/* The rows of an item; none of one past the last, or past the last row of its head. */
+static row_span list_rows(const list_items *items, int64_t item) {
+  const bench_blocklist *list = items->list;
+  if (item >= items->count) {
+    return (row_span){0};
+  }
+  const int64_t head = item / (items->parts * list->rows);
+  const int64_t pattern = list->pattern == NULL ? 0 : list->pattern[head];
+  const int64_t block_row = items->order[pattern * list->rows + item / items->parts % list->rows];
+  const int64_t row = block_row * list->block + item % items->parts * TILE_ROWS;
+  const int64_t block_end = (block_row + 1) * list->block;
+  const int64_t left = (block_end < list->seq_q ? block_end : list->seq_q) - row;
+  return (row_span){head * list->seq_q + row, left < TILE_ROWS ? left : TILE_ROWS};
+}
+
 static bench_code sparse_launch(const bench_launch *launch) {
   const bench_attn *attn = launch->attn;
   if (sparse_few(attn)) {
     return sparse_launch_few(launch);
   }
   const bench_blocklist *list = launch->blocks;
-  const int64_t parts = (list->block + TILE_ROWS - 1) / TILE_ROWS; /* items per block row */
-  const int64_t items = attn->batch * attn->heads_q * list->rows * parts;
+  const int64_t parts = (list->block + TILE_ROWS - 1) / TILE_ROWS;
   const size_t threads_bytes = (size_t)launch->threads * flash_scratch_bytes(attn);
   int32_t *order = (int32_t *)(cpu_align((uintptr_t)launch->workspace) + threads_bytes);
   for (int64_t p = 0; p < list->patterns; p++) {
     heavy_first(list, p, order + p * list->rows, order + list->patterns * list->rows);
   }
+  const list_items items = {.list = list,
+                            .order = order,
+                            .parts = parts,
+                            .count = attn->batch * attn->heads_q * list->rows * parts};
 #pragma omp parallel num_threads(launch->threads)
   {
     flash_tile tile;
     tile_init(&tile, launch);
 #pragma omp for schedule(dynamic)
-    for (int64_t i = 0; i < items; i++) {
-      const int64_t head = i / (parts * list->rows);
-      const int64_t pattern = list->pattern == NULL ? 0 : list->pattern[head];
-      const int64_t block_row = order[pattern * list->rows + i / parts % list->rows];
-      const int64_t row = block_row * list->block + i % parts * TILE_ROWS;
-      const int64_t block_end = (block_row + 1) * list->block;
-      const int64_t left = (block_end < attn->seq_q ? block_end : attn->seq_q) - row;
-      if (left > 0) {
-        const int64_t first = head * attn->seq_q + row;
-        sparse_item(&tile, first, left < TILE_ROWS ? left : TILE_ROWS,
-                    (bench_span){0, attn->seq_kv});
-        tile_end(&tile, first);
+    for (int64_t i = 0; i < items.count; i++) {
+      const row_span rows = list_rows(&items, i);
+      if (rows.rows > 0) {
+        tile.later = list_rows(&items, i + launch->threads);
+        sparse_item(&tile, rows.first, rows.rows, (bench_span){0, attn->seq_kv});
+        tile_end(&tile, rows.first);
       }
     }
     tile_close(&tile);
