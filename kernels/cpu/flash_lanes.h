@@ -70,13 +70,20 @@ FLASH_INLINE vec vec_max(vec a, vec b) {
 #endif
 }
 
-/* cpu_exp2 (exp2.h) in every lane. */
+/* cpu_exp2 (exp2.h) in every lane, to the same bits. */
 FLASH_INLINE vec vec_exp2(vec x) {
+#if defined(__AVX512F__) && CPU_LANES == 16
+  const vec n = _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+  const __mmask16 counts = _mm512_cmp_ps_mask(x, _mm512_set1_ps(-126.0f), _CMP_GE_OQ);
+  const vec f = x - n;
+  return _mm512_maskz_scalef_ps(counts, CPU_EXP2_FRACTION(f), n);
+#else
   const vec shifted = x + 0x1.8p23f;
   const vec f = x - (shifted - 0x1.8p23f);
   vec p = CPU_EXP2_FRACTION(f);
   p *= (vec)(((vec_words)shifted << 23) + 0x3f800000u);
   return (vec)((vec_bits)p & ~(x < -126.0f));
+#endif
 }
 
 /* Stores the sums of one register tile of scores; max[r] rises to the largest of each row. */
