@@ -67,6 +67,12 @@ static inline int64_t keys_places(int64_t keys) {
   return keys;
 }
 
+/* Makes one run of two, whose keys follow one another. False if they may not be one. */
+static inline bool keys_join(run_keys *run, const run_keys *next, int64_t d) {
+  run->keys += next->keys;
+  return true;
+}
+
 /* Keys [begin, end) of a run, which only `half` of a strip may see. */
 static inline run_keys keys_part(const run_keys *run, int64_t begin, int64_t end, strip_half half,
                                  int64_t d) {

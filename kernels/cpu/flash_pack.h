@@ -109,6 +109,15 @@ static inline int64_t keys_places(int64_t keys) {
   return (keys + 1) / 2 * 2;
 }
 
+/* Makes one run of two, whose keys follow one another. False if they may not be one: half a pair is
+ * between them, or only one of them is read in place. */
+static inline bool keys_join(run_keys *run, const run_keys *next, int64_t d) {
+  const bool behind =
+      next->k == run->k + run->keys * (padded_dim(d) / 2) && next->place == run->place + run->keys;
+  run->keys += behind ? next->keys : 0;
+  return behind;
+}
+
 /* Keys [begin, end) of a run, which both halves of a strip may see. */
 static inline run_keys keys_part(const run_keys *run, int64_t begin, int64_t end, strip_half half,
                                  int64_t d) {

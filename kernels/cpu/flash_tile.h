@@ -252,17 +252,23 @@ static void tile_begin(flash_tile *tile, int64_t first, int64_t rows) {
   tile->keys.places = 0;
 }
 
-/* What the first strip's products ask for: the tile's keys that they have not come to, of which V
- * is read when all scores are known. */
+/* What the first strip's products ask for: the tile's keys but for the first, which they are at,
+ * and V behind them, which is read when all scores are known. */
 static void asks_of_first(flash_tile *tile) {
   const bench_launch *launch = tile->launch;
+  row_span before = {0};
   for (int i = 0; i < tile->keys.count; i++) {
     const row_span keys = tile->keys.rows[i];
     for (int64_t j = 0; j < keys.rows; j += ASK_ROWS) {
-      asks_add(&tile->asks, launch->attn, launch->k, span_from(keys, j + ASK_ROWS, ASK_ROWS));
-      asks_add(&tile->asks, launch->attn, launch->v, span_from(keys, j, ASK_ROWS));
+      const row_span some = span_from(keys, j, ASK_ROWS);
+      if (before.rows > 0) {
+        asks_add(&tile->asks, launch->attn, launch->k, some);
+        asks_add(&tile->asks, launch->attn, launch->v, before);
+      }
+      before = some;
     }
   }
+  asks_add(&tile->asks, launch->attn, launch->v, before);
 }
 
 /* And those of the others: what the next step begins with, and once for all steps of the rows at
@@ -289,6 +295,20 @@ static void tile_step(flash_tile *tile) {
   tile->keys.places = 0;
 }
 
+/* Lengthens the run that was added last by keys `rows`, which are all visible. False if they do not
+ * follow it, or hidden keys are in it. */
+static bool tile_join(key_tile *keys, const run_keys *operands, row_span rows, int64_t d) {
+  const int last = keys->count - 1;
+  if (last < 0 || keys->runs[last].bits != NULL ||
+      keys->rows[last].first + keys->rows[last].rows != rows.first ||
+      !keys_join(&keys->operands[last], operands, d)) {
+    return false;
+  }
+  keys->runs[last].keys += rows.rows;
+  keys->rows[last].rows += rows.rows;
+  return true;
+}
+
 /* Adds keys [key, key + run.keys) of key/value head `kv_head` (over batch and heads), with the
  * mask in `run`. Takes a step first if there is no room. run.keys <= TILE_KEYS. */
 static void tile_add(flash_tile *tile, int64_t kv_head, int64_t key, key_run run) {
@@ -299,12 +319,16 @@ static void tile_add(flash_tile *tile, int64_t kv_head, int64_t key, key_run run
     tile->coming = rows;
     tile_step(tile);
   }
-  keys->operands[keys->count] =
+  const run_keys operands =
       keys_load(tile->launch, &keys->room, keys->places, rows.first, rows.rows);
+  keys->places += keys_places(run.keys);
+  if (run.bits == NULL && tile_join(keys, &operands, rows, attn->head_dim)) {
+    return;
+  }
+  keys->operands[keys->count] = operands;
   keys->rows[keys->count] = rows;
   keys->first[keys->count] = key;
   keys->runs[keys->count++] = run;
-  keys->places += keys_places(run.keys);
 }
 
 /* O of a strip times factor[r], [STRIP]. */
